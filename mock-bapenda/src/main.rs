@@ -1,0 +1,2 @@
+//! The authorities as a program.
+fn main() {}

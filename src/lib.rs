@@ -1,0 +1,1 @@
+//! Samsat OPOP gateway.
