@@ -1,1 +1,6 @@
-//! Samsat OPOP gateway.
+//! The Samsat OPOP gateway: vehicle tax of East Java, paid exactly once.
+//!
+//! Modules in the one allowed order of import, leftmost first: `http → reconciliation → receipt → payment → lookup →
+//! agents → tariff → upstream → ledger → audit → db → telemetry → config → domain`.
+
+pub mod domain;
