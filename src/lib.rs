@@ -8,5 +8,6 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod ledger;
+pub mod upstream;
 
 pub use db::MIGRATOR;
