@@ -4,3 +4,4 @@
 //! agents → tariff → upstream → ledger → audit → db → telemetry → config → domain`.
 
 pub mod domain;
+pub mod tariff;
