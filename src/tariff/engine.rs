@@ -10,8 +10,9 @@ use crate::domain::{BusinessDate, Rupiah, TaxPeriod};
 use super::lateness::Lateness;
 use super::request::{AssessError, Request};
 use super::rounding::{Fraction, Rounding};
-use super::rules::{PkbTariff, Relief, RoundingRule, Rules, WHOLE_BP, WHOLE_PERMILLE, WaiverRule};
+use super::rules::Rules;
 use super::table::{Dates, Row};
+use super::values::{PkbTariff, Relief, RoundingRule, WHOLE_BP, WHOLE_PERMILLE, WaiverRule};
 
 /// The lines that the rules know. Bills carry other codes too; those are nobody's to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

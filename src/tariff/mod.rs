@@ -15,6 +15,7 @@ mod rules;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use assess::run_assess;
 pub use check::{Difference, VehicleFacts, Verdict, check};

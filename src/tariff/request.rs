@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{BusinessDate, Rupiah};
 
-use super::rules::{WHOLE_BP, WHOLE_PERMILLE};
+use super::values::{WHOLE_BP, WHOLE_PERMILLE};
 
 /// Highest NJKB believed, in rupiah: a hundred times the dearest car.
 const NJKB_MAX: i64 = 1_000_000_000_000;

@@ -4,6 +4,7 @@ mod checking;
 mod command;
 mod edges;
 mod properties;
+mod timelines;
 mod vectors;
 
 use crate::domain::BusinessDate;

@@ -43,7 +43,8 @@ struct Input {
 
 #[derive(Deserialize)]
 struct Period {
-    period: String,
+    #[serde(rename = "period")]
+    due_on: String,
     regime: String,
     pkb: i64,
     dpkb: i64,
@@ -82,7 +83,7 @@ fn line<'a>(lines: &'a [AssessedLine<'_>], code: LineCode) -> Option<&'a Assesse
 fn assert_agrees(id: &str, computed: &Assessment<'_>, expected: &[Period], total: i64) {
     assert_eq!(computed.periods.len(), expected.len(), "{id}");
     for (period, expected) in computed.periods.iter().zip(expected) {
-        assert_eq!(period.due_on, date(&expected.period), "{id}");
+        assert_eq!(period.due_on, date(&expected.due_on), "{id}");
         let amounts = |code| {
             line(&period.lines, code).map_or((0, 0), |line| (line.principal.get(), line.penalty.get()))
         };
