@@ -52,7 +52,7 @@ impl Book {
                 self.refusals.insert(reference, (refusal, written));
             }
             Record::Reversed { reference, reversal, .. } => {
-                self.enter_reversal(&reference, reversal, written)
+                self.enter_reversal(&reference, reversal, written);
             }
             Record::Closed { date, file, .. } => {
                 self.files.insert(date, file);
@@ -77,7 +77,7 @@ impl Book {
         for line in &entry.booking.lines {
             self.paid.remove(&(entry.booking.plate.clone(), line.due_on));
         }
-        self.reversals.insert(reversal.reversal_reference.clone(), reference.to_owned());
+        self.reversals.insert(reversal.own_reference.clone(), reference.to_owned());
         self.events.entry(reversal.business_date).or_default().push(Event::Reversed(reference.to_owned()));
         entry.reversal = Some(reversal);
         entry.written = written;

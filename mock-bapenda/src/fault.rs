@@ -118,7 +118,7 @@ mod tests {
     use crate::rule::RuleSet;
     use serde_json::json;
 
-    fn playing(rules: serde_json::Value) -> Faults {
+    fn playing(rules: &serde_json::Value) -> Faults {
         let faults = Faults::none(1);
         faults.set(RuleSet::read(&json!({ "seed": 9, "rules": rules }), 1).unwrap_or_default());
         faults
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn nth_counts_matching_calls_only() {
         let faults =
-            playing(json!([{ "host": "BAPENDA", "operation": "payment", "nth": [2, 3], "fault": "hang" }]));
+            playing(&json!([{ "host": "BAPENDA", "operation": "payment", "nth": [2, 3], "fault": "hang" }]));
         assert!(faults.draw(Host::JasaRaharja, Operation::Payment).is_none());
         assert!(faults.draw(Host::Bapenda, Operation::Inquiry).is_none());
         assert!(faults.draw(Host::Bapenda, Operation::Payment).is_none());
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn probability_falls_the_same_way_for_the_same_seed() {
         let rules = json!([{ "host": "*", "operation": "*", "probability": 0.1, "fault": "http_500" }]);
-        let (first, again) = (drawn(&playing(rules.clone()), 2000), drawn(&playing(rules), 2000));
+        let (first, again) = (drawn(&playing(&rules), 2000), drawn(&playing(&rules), 2000));
         assert_eq!(first, again);
         assert!((140..260).contains(&first), "{first}");
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_files_faults_hang_on_its_date() {
         let faults = playing(
-            json!([{ "host": "BAPENDA", "operation": "settlement", "nth": 2, "fault": "missing_row" }]),
+            &json!([{ "host": "BAPENDA", "operation": "settlement", "nth": 2, "fault": "missing_row" }]),
         );
         let day = |text: &str| text.parse().unwrap_or_default();
         let count = |date: &str| faults.planted(Host::Bapenda, day(date)).len();

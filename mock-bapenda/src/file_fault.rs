@@ -80,9 +80,9 @@ pub(crate) fn change_rows(rows: &mut Vec<Row>, planted: &[Planted]) {
             }
             FileFault::DuplicateRow => rows.insert(place + 1, row),
             FileFault::PlateChanged => {
-                let plate = another_plate(&row.plate);
+                let changed = another_plate(&row.plate);
                 for other in rows.iter_mut().filter(|other| other.reference == row.reference) {
-                    other.plate.clone_from(&plate);
+                    other.plate.clone_from(&changed);
                 }
             }
             FileFault::BadTrailer
@@ -165,7 +165,6 @@ fn invented(like: &Row, dice: Dice) -> Row {
 fn another_beneficiary(beneficiary: &str) -> String {
     match beneficiary {
         "3578" => "3573".to_owned(),
-        "35" => "3578".to_owned(),
         "JASA_RAHARJA" | "RKUN" => "35".to_owned(),
         _ => "3578".to_owned(),
     }

@@ -50,7 +50,7 @@ pub(crate) fn list(
     taken: impl Fn(&Vehicle) -> bool,
 ) -> Vec<VehicleCase> {
     let mut found: BTreeMap<&str, Vec<VehicleCase>> = BTreeMap::new();
-    let mut seen = HashSet::new();
+    let mut scanned = HashSet::new();
     let wanted = |case: &str| if case == "PAYABLE" { payable } else { each };
     let mut missing = payable + each * CASES.len();
     for step in 0..SCAN_MAX {
@@ -58,7 +58,7 @@ pub(crate) fn list(
             break;
         }
         let Some(plate) = Plate::numbered(spread(seed.wrapping_add(step)) % PLATES) else { continue };
-        if !seen.insert(plate.number()) {
+        if !scanned.insert(plate.number()) {
             continue;
         }
         let vehicle = Vehicle::registered(&plate, seed, today);

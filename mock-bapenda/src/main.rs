@@ -1,7 +1,9 @@
 //! `mock-bapenda`: the authorities as a program of their own.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -128,9 +130,9 @@ async fn told_to_stop() -> io::Result<()> {
 fn write_keys(out: &Path) -> io::Result<()> {
     let keys = try_generate_keys()?;
     std::fs::create_dir_all(out)?;
-    write_whole(&out.join("bapenda.key.pem"), keys.bapenda_private_pem.as_bytes())?;
+    write_secret(&out.join("bapenda.key.pem"), keys.bapenda_private_pem.as_bytes())?;
     write_whole(&out.join("bapenda.pub.pem"), keys.bapenda_public_pem.as_bytes())?;
-    write_whole(&out.join("jasa-raharja.key.pem"), keys.jasa_raharja_private_pem.as_bytes())?;
+    write_secret(&out.join("jasa-raharja.key.pem"), keys.jasa_raharja_private_pem.as_bytes())?;
     write_whole(&out.join("jasa-raharja.pub.pem"), keys.jasa_raharja_public_pem.as_bytes())
 }
 
@@ -138,6 +140,14 @@ fn print_vehicles(seed: u64, payable: usize, each: usize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &vehicles_today(seed, payable, each))?;
     out.write_all(b"\n")
+}
+
+/// Only the owner may read it.
+fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(content)?;
+    std::fs::rename(&draft, path)
 }
 
 /// A reader sees the whole file or none.

@@ -122,7 +122,7 @@ pub(crate) fn reverse(
     }
     let Some(entry) = book.entry(reference) else { return refuse("UNKNOWN_REFERENCE") };
     if let Some(done) = &entry.reversal {
-        if done.reversal_reference == order.reversal_reference {
+        if done.own_reference == order.reversal_reference {
             return Ok(Reply::json(200, &reversal_shown(done), now).once_written(entry.written));
         }
         return refuse("NOT_REVERSIBLE");
@@ -134,7 +134,7 @@ pub(crate) fn reverse(
         return refuse("NOT_REVERSIBLE");
     }
     let reversal = Reversal {
-        reversal_reference: order.reversal_reference,
+        own_reference: order.reversal_reference,
         reason: order.reason,
         reversed_at: now,
         business_date: book.business_date(now),
@@ -220,7 +220,7 @@ fn shown(host: Host, entry: &Entry) -> Value {
         "status": status_of(entry),
     });
     if let (Some(reversal), Value::Object(members)) = (&entry.reversal, &mut content) {
-        members.insert("reversal_reference".to_owned(), json!(reversal.reversal_reference));
+        members.insert("reversal_reference".to_owned(), json!(reversal.own_reference));
         members.insert("reversed_at".to_owned(), json!(reversal.reversed_at.to_second()));
     }
     content
@@ -228,7 +228,7 @@ fn shown(host: Host, entry: &Entry) -> Value {
 
 fn reversal_shown(reversal: &Reversal) -> Value {
     json!({
-        "reversal_reference": reversal.reversal_reference,
+        "reversal_reference": reversal.own_reference,
         "reversed_at": reversal.reversed_at.to_second(),
         "business_date": reversal.business_date,
     })

@@ -163,7 +163,7 @@ fn spoiled(state: &State, call: &Call, reply: Reply, fault: &Fault) -> Outcome {
         Fault::TruncatedBody => Outcome::Cut(reply),
         Fault::Unsigned => Outcome::Answer(reply, Seal::Missing),
         Fault::WrongSignature => Outcome::Answer(reply, Seal::Wrong),
-        Fault::WrongAmount => Outcome::Answer(altered(reply, |content| wrong_amount(content)), Seal::Proper),
+        Fault::WrongAmount => Outcome::Answer(altered(reply, wrong_amount), Seal::Proper),
         Fault::WrongPlate => {
             Outcome::Answer(altered(reply, |content| wrong_plate(state, call, content)), Seal::Proper)
         }

@@ -73,7 +73,8 @@ pub(crate) struct Refusal {
 /// A booking taken back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reversal {
-    pub(crate) reversal_reference: String,
+    /// The partner's `reversal_reference`.
+    pub(crate) own_reference: String,
     pub(crate) reason: String,
     pub(crate) reversed_at: Moment,
     pub(crate) business_date: NaiveDate,

@@ -130,12 +130,12 @@ fn millionths(written: &str) -> Result<u64, String> {
     let (mantissa, zeros) = match written.split_once(['e', 'E']) {
         None => (written, 0),
         Some((mantissa, exponent)) => {
-            (mantissa, exponent.strip_prefix('-').and_then(|n| n.parse::<usize>().ok()).ok_or_else(wrong)?)
+            (mantissa, exponent.strip_prefix('-').and_then(|n| n.parse::<u8>().ok()).ok_or_else(wrong)?)
         }
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let point = whole.len();
-    let digits: String = "0".repeat(zeros) + whole + fraction + "000000";
+    let digits: String = "0".repeat(usize::from(zeros)) + whole + fraction + "000000";
     let share = digits.get(..point + 6).and_then(|kept| kept.parse::<u64>().ok()).ok_or_else(wrong)?;
     if share > 1_000_000 { Err(wrong()) } else { Ok(share) }
 }
@@ -144,13 +144,13 @@ fn millionths(written: &str) -> Result<u64, String> {
 fn read_fault(rule: &Value) -> Result<Fault, String> {
     let fault = rule.get("fault").ok_or("fault is missing")?;
     let (name, value) = match fault {
-        Value::String(text) => match text.split_once(':') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => {
-                let beside = rule.get("value").or_else(|| rule.get(text)).map(plain);
-                (text.clone(), beside)
-            }
-        },
+        Value::String(text) => {
+            let beside = || rule.get("value").or_else(|| rule.get(text)).map(plain);
+            text.split_once(':').map_or_else(
+                || (text.clone(), beside()),
+                |(name, value)| (name.to_owned(), Some(value.to_owned())),
+            )
+        }
         Value::Object(members) => match members.iter().next() {
             Some((name, value)) if members.len() == 1 => (name.clone(), Some(plain(value))),
             _ => return Err("a fault has one name".to_owned()),
@@ -202,7 +202,7 @@ mod tests {
     use super::{Fault, RuleSet, When, millionths};
     use serde_json::json;
 
-    fn fault_of(rule: serde_json::Value) -> Result<Fault, String> {
+    fn fault_of(rule: &serde_json::Value) -> Result<Fault, String> {
         RuleSet::read(&json!({ "rules": [rule] }), 0)
             .and_then(|set| set.rules.into_iter().next().map(|rule| rule.fault).ok_or_else(String::new))
     }
@@ -215,13 +215,13 @@ mod tests {
             json!({ "fault": "delay_ms", "value": 500 }),
             json!({ "fault": "delay_ms", "delay_ms": 500 }),
         ] {
-            assert_eq!(fault_of(rule), Ok(Fault::DelayMs(500)));
+            assert_eq!(fault_of(&rule), Ok(Fault::DelayMs(500)));
         }
         assert_eq!(
-            fault_of(json!({ "fault": "refuse:ALREADY_PAID" })),
+            fault_of(&json!({ "fault": "refuse:ALREADY_PAID" })),
             Ok(Fault::Refuse("ALREADY_PAID".into()))
         );
-        assert_eq!(fault_of(json!({ "fault": "clock_skew_ms:-400000" })), Ok(Fault::ClockSkewMs(-400_000)));
+        assert_eq!(fault_of(&json!({ "fault": "clock_skew_ms:-400000" })), Ok(Fault::ClockSkewMs(-400_000)));
     }
 
     #[test]
@@ -234,10 +234,10 @@ mod tests {
             (json!({ "fault": "hang", "nth": 1, "probability": 1 }), "rule 1: probability or nth, not both"),
             (json!({ "host": "*" }), "rule 1: fault is missing"),
         ] {
-            assert_eq!(fault_of(rule), Err(reason.to_owned()));
+            assert_eq!(fault_of(&rule), Err(reason.to_owned()));
         }
         let misplaced = json!({ "operation": "payment", "fault": "missing_row" });
-        assert!(fault_of(misplaced).is_err());
+        assert!(fault_of(&misplaced).is_err());
     }
 
     #[test]

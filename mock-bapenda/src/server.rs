@@ -22,8 +22,8 @@ use crate::host::Host;
 use crate::route::respond;
 use crate::state::State;
 
-/// A connection that sends no request head for so long is closed.
-const HEAD_WAIT: Duration = Duration::from_secs(75);
+/// A connection that sends no request head for so long is closed; longer than clients usually keep an idle one.
+const HEAD_WAIT: Duration = Duration::from_secs(120);
 
 /// Serves one host for ever; dropping the future ends every connection.
 pub(crate) async fn serve(state: Arc<State>, host: Host, listener: TcpListener) -> Infallible {

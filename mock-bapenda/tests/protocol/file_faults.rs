@@ -14,10 +14,10 @@ async fn closed_day(host: &str) -> (Office, File) {
 }
 
 /// How many rows of the first, but for their numbers, the second does not have.
-fn rows_without_match(these: &File, those: &File) -> usize {
-    let mut left: Vec<&[String]> = those.rows.iter().map(|row| &row[2..]).collect();
+fn rows_without_match(of: &File, among: &File) -> usize {
+    let mut left: Vec<&[String]> = among.rows.iter().map(|row| &row[2..]).collect();
     let mut unmatched = 0;
-    for row in &these.rows {
+    for row in &of.rows {
         match left.iter().position(|other| *other == &row[2..]) {
             Some(place) => {
                 left.swap_remove(place);
