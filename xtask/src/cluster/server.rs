@@ -1,0 +1,299 @@
+//! One PostgreSQL server of ours: made, started, stopped, wiped.
+//!
+//! It is durable like a real one (`fsync`, `synchronous_commit`, checksums), because the fault tests rely on
+//! it. Nothing here signals a process before it has proven to be the server of this very folder.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::find::Postgres;
+use super::place::Place;
+use super::psql::{Psql, Role};
+use crate::checkout::{random_hex, write_private};
+
+/// Written last, so that a half-made cluster is known as one.
+const COMPLETE: &str = "samsat.complete";
+/// Tries with another port, should somebody take the free one first.
+const START_ATTEMPTS: u32 = 5;
+
+/// Passwords and port of one cluster.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    pub(crate) superuser: String,
+    pub(crate) owner: String,
+    pub(crate) app: String,
+    pub(crate) port: u16,
+}
+
+/// A cluster in its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) postgres: Postgres,
+    pub(crate) place: Place,
+}
+
+impl Server {
+    /// Makes the server run, whatever a former run left behind.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be set up or started; the message holds its last log lines.
+    pub(crate) fn ensure_running(&self) -> Result<Secrets> {
+        if let Some(secrets) = self.secrets() {
+            if self.answers(&secrets) {
+                return Ok(secrets);
+            }
+            self.stop()?;
+            if self.is_complete() {
+                return self.start(secrets);
+            }
+        }
+        self.wipe()?;
+        let secrets = self.initialise()?;
+        self.start(secrets)
+    }
+
+    /// Whether the running server is ours and takes our password.
+    pub(crate) fn answers(&self, secrets: &Secrets) -> bool {
+        self.psql(secrets)
+            .query("postgres", "SHOW data_directory")
+            .is_ok_and(|folder| Path::new(folder.trim()) == self.place.data)
+    }
+
+    /// Passwords and port, if they were written.
+    pub(crate) fn secrets(&self) -> Option<Secrets> {
+        serde_json::from_slice(&fs::read(&self.place.secrets).ok()?).ok()
+    }
+
+    /// SQL as the superuser.
+    pub(crate) fn psql(&self, secrets: &Secrets) -> Psql {
+        Psql { program: self.postgres.program("psql"), port: secrets.port, role: Role::superuser(secrets) }
+    }
+
+    /// Stops the server of this folder if one runs.
+    ///
+    /// # Errors
+    /// When it does not stop.
+    pub(crate) fn stop(&self) -> Result<()> {
+        let lock = self.place.data.join("postmaster.pid");
+        let Ok(content) = fs::read_to_string(&lock) else { return Ok(()) };
+        if !is_server_of(&content, &self.place.data) {
+            // Left by a server that was killed: its number may be another process by now.
+            return fs::remove_file(&lock).with_context(|| format!("cannot remove {}", lock.display()));
+        }
+        if self.pg_ctl(&["stop", "--wait", "--timeout=30", "--mode=fast"]).is_ok() {
+            return Ok(());
+        }
+        self.pg_ctl(&["stop", "--wait", "--timeout=30", "--mode=immediate"])
+    }
+
+    /// Stops the server and removes all that it had.
+    ///
+    /// # Errors
+    /// When a folder cannot be removed.
+    pub(crate) fn wipe(&self) -> Result<()> {
+        self.stop()?;
+        for folder in [&self.place.data, &self.place.socket] {
+            if folder.exists() {
+                fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            }
+        }
+        if self.place.secrets.exists() {
+            fs::remove_file(&self.place.secrets)?;
+        }
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        let version = fs::read_to_string(self.place.data.join("PG_VERSION")).unwrap_or_default();
+        self.place.data.join(COMPLETE).exists() && version.trim() == self.postgres.major.to_string()
+    }
+
+    fn initialise(&self) -> Result<Secrets> {
+        let secrets = Secrets {
+            superuser: random_hex(20)?,
+            owner: random_hex(20)?,
+            app: random_hex(20)?,
+            port: free_port()?,
+        };
+        write_private(&self.place.secrets, &serde_json::to_vec_pretty(&secrets)?)?;
+        self.place.make_folder(&self.place.data)?;
+        let password = beside(&self.place.data, ".pw");
+        write_private(&password, secrets.superuser.as_bytes())?;
+        self.place.give(&password)?;
+        let made = run(self
+            .place
+            .command(&self.postgres.program("initdb"))
+            .args(["--username=samsat_super", "--auth-local=scram-sha-256", "--auth-host=scram-sha-256"])
+            .args(["--encoding=UTF8", "--locale=C", "--data-checksums"])
+            .arg(format!("--pwfile={}", password.display()))
+            .arg(&self.place.data));
+        fs::remove_file(&password)?;
+        made.context("initdb failed")?;
+        let main = self.place.data.join("postgresql.conf");
+        let content = fs::read_to_string(&main).context("cannot read postgresql.conf")?;
+        fs::write(&main, format!("{content}\ninclude 'samsat.conf'\n"))
+            .context("cannot write postgresql.conf")?;
+        self.start(secrets.clone())?;
+        create_roles(&self.psql(&secrets), &secrets)?;
+        fs::write(self.place.data.join(COMPLETE), "made whole\n").context("cannot finish the cluster")?;
+        Ok(secrets)
+    }
+
+    fn start(&self, mut secrets: Secrets) -> Result<Secrets> {
+        if self.answers(&secrets) {
+            return Ok(secrets);
+        }
+        self.place.make_folder(&self.place.socket)?;
+        let mut failure = anyhow::anyhow!("no port is free");
+        for _ in 0..START_ATTEMPTS {
+            if TcpListener::bind(("127.0.0.1", secrets.port)).is_err() {
+                secrets.port = free_port()?;
+            }
+            write_private(&self.place.secrets, &serde_json::to_vec_pretty(&secrets)?)?;
+            let settings = self.place.data.join("samsat.conf");
+            fs::write(&settings, configuration(secrets.port, &self.place.socket))
+                .with_context(|| format!("cannot write {}", settings.display()))?;
+            self.place.give(&settings)?;
+            match self.pg_ctl(&["start", "--wait", "--timeout=60"]) {
+                Ok(()) if self.answers(&secrets) => return Ok(secrets),
+                Ok(()) => {
+                    bail!("the server started, but refuses the password of {}", self.place.secrets.display())
+                }
+                Err(error) => failure = error,
+            }
+            self.stop()?;
+        }
+        let log = self.log();
+        let last = fs::read_to_string(&log).unwrap_or_default();
+        let last: Vec<&str> = last.lines().rev().take(8).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        Err(failure.context(format!(
+            "PostgreSQL does not start; {} ends with:\n{}",
+            log.display(),
+            last.join("\n")
+        )))
+    }
+
+    fn log(&self) -> PathBuf {
+        self.place.data.join("server.log")
+    }
+
+    fn pg_ctl(&self, arguments: &[&str]) -> Result<()> {
+        run(self
+            .place
+            .command(&self.postgres.program("pg_ctl"))
+            .args(arguments)
+            .arg("--silent")
+            .arg(format!("--log={}", self.log().display()))
+            .arg("--pgdata")
+            .arg(&self.place.data))
+    }
+}
+
+/// A port of this machine that nobody uses and that no outgoing connection is given by chance.
+///
+/// # Errors
+/// When none is found.
+pub(crate) fn free_port() -> Result<u16> {
+    for _ in 0..200 {
+        let number = u16::from_str_radix(&random_hex(2)?, 16)?;
+        // Linux gives 32768 and above to outgoing connections: a server that is started again there may
+        // find its port taken.
+        let port = 16_000 + number % 16_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port between 16000 and 32000 is free on 127.0.0.1")
+}
+
+fn create_roles(psql: &Psql, secrets: &Secrets) -> Result<()> {
+    // The passwords are our own hexadecimal digits: nothing to quote.
+    psql.query(
+        "postgres",
+        &format!(
+            "CREATE ROLE samsat_owner LOGIN PASSWORD '{}';\nCREATE ROLE samsat_app LOGIN PASSWORD '{}';",
+            secrets.owner, secrets.app
+        ),
+    )
+    .context("cannot create the roles")?;
+    Ok(())
+}
+
+fn configuration(port: u16, socket: &Path) -> String {
+    format!(
+        "listen_addresses = '127.0.0.1'\n\
+         port = {port}\n\
+         unix_socket_directories = '\"{}\"'\n\
+         unix_socket_permissions = 0700\n\
+         fsync = on\n\
+         synchronous_commit = on\n\
+         full_page_writes = on\n\
+         max_connections = 300\n\
+         shared_buffers = 256MB\n\
+         max_wal_size = 2GB\n\
+         timezone = 'UTC'\n",
+        socket.display().to_string().replace('\'', "''")
+    )
+}
+
+/// Whether the process that `postmaster.pid` names was started as the server of `data`.
+fn is_server_of(lock: &str, data: &Path) -> bool {
+    let Some(id) = lock.lines().next().and_then(|line| line.trim().parse::<u32>().ok()) else { return false };
+    if !Path::new("/proc/self").exists() {
+        return true;
+    }
+    // Its arguments are open to everyone, its working folder only to its own user.
+    let arguments = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    arguments.split(|byte| *byte == 0).any(|argument| argument == data.as_os_str().as_encoded_bytes())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_owned();
+    let output = command.output().with_context(|| format!("cannot run {}", program.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    bail!("{} failed ({}): {}", program.display(), output.status, said.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_of_another_process_is_not_our_server() {
+        let own = format!("{}\n/somewhere\n", std::process::id());
+        assert!(!is_server_of(&own, Path::new("/nonexistent/data")));
+        assert!(!is_server_of("not a number\n", Path::new("/nonexistent/data")));
+        let program = std::env::args().next().unwrap();
+        assert!(is_server_of(&own, Path::new(&program)));
+    }
+
+    #[test]
+    fn the_configuration_is_durable_and_local() {
+        let text = configuration(17_000, Path::new("/tmp/it's here"));
+        assert!(text.contains("fsync = on"));
+        assert!(text.contains("synchronous_commit = on"));
+        assert!(text.contains("listen_addresses = '127.0.0.1'"));
+        assert!(text.contains("'\"/tmp/it''s here\"'"));
+    }
+
+    #[test]
+    fn a_free_port_stays_out_of_the_range_of_outgoing_connections() {
+        let port = free_port().unwrap();
+        assert!((16_000..32_000).contains(&port));
+    }
+}
