@@ -149,7 +149,8 @@ pub(crate) fn end_leftover(record: &Path) {
     if started_at(id) == Some(started)
         && let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw)
     {
-        let _ = kill_process_group(pid, Signal::KILL);
+        // A child of a run in a terminal has no group of its own.
+        let _ = kill_process_group(pid, Signal::KILL).or_else(|_| kill_process(pid, Signal::KILL));
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn run(arguments: &[OsString]) -> Result<ExitCode> {
         }
     }
     let programs = checkout.build(false).await?;
-    let _run = Run::begin(&checkout).await?;
+    let run = Run::begin(&checkout).await?;
     let cluster = Cluster::kept(&checkout).await?;
     let mut tests = checkout.cargo();
     tests
@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: &[OsString]) -> Result<ExitCode> {
         .env("SAMSAT_TEST_OWNER_PASSWORD", &cluster.secrets.owner)
         .env("SAMSAT_TEST_APP_PASSWORD", &cluster.secrets.app)
         .env("SAMSAT_TEST_MOCK", &programs.mock);
-    let status = Proc::foreground("tests", &mut tests)?.wait().await?;
+    let status = Proc::foreground("tests", &mut tests)?.recorded(&run.folder)?.wait().await?;
     drop(cluster);
     if !failed.is_empty() {
         out::note(&format!("FAILED before the tests: {}", failed.join(", ")));

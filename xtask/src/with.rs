@@ -52,7 +52,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     without_cargo_settings(&mut command);
     command.args(arguments);
     give_environment(&stack, &mut command)?;
-    let status = Proc::foreground(&program.to_string_lossy(), &mut command)?.wait().await?;
+    let status = Proc::foreground("CMD", &mut command)?.recorded(&stack.run.folder)?.wait().await?;
     drop(stack);
     Ok(code_of(status))
 }

@@ -117,7 +117,7 @@ fn install() -> Result<()> {
         );
         run(&["sh", "-c", &script])?;
     }
-    let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"];
+    let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "UCF_FORCE_CONFFOLD=1", "apt-get", "-qq"];
     // Lists that are out of date may still do: only the installation itself decides.
     run(&[&apt[..], &["update"]].concat())?;
     if !run(&[&apt[..], &["install", "-y", "--no-install-recommends", "postgresql"]].concat())? {

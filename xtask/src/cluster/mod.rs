@@ -102,7 +102,7 @@ impl Cluster {
         let in_use = open_lock(checkout, "in-use.lock")?;
         let alone = in_use.try_lock().is_ok();
         let server = Server { postgres: find::find_or_install()?, place: Place::of(checkout, "cluster")? };
-        let secrets = server.ensure_running()?;
+        let secrets = server.ensure_running(alone)?;
         let psql = server.psql(&secrets);
         let stray = databases(&psql)?.into_iter().filter(|name| alone || is_of_dead_run(checkout, name));
         psql.drop_databases(&stray.collect::<Vec<_>>()).context("cannot clear the cluster")?;
@@ -117,7 +117,7 @@ impl Cluster {
     pub(crate) fn fresh(checkout: &Checkout, run: &Run) -> Result<Self> {
         let place = Place::of(checkout, &run.cluster_name())?;
         let server = Server { postgres: find::find_or_install()?, place };
-        let secrets = server.ensure_running().inspect_err(|_| {
+        let secrets = server.ensure_running(true).inspect_err(|_| {
             let _ = server.stop();
         })?;
         Ok(Self { server, secrets, leaving: Leaving::Own })

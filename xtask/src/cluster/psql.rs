@@ -111,7 +111,7 @@ impl Psql {
         without_pg_settings(&mut command);
         command
             .env("PGPASSWORD", &self.role.password)
-            .env("PGCONNECT_TIMEOUT", "5")
+            .env("PGCONNECT_TIMEOUT", "30")
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"])
             .args(["--host=127.0.0.1", "--no-password"])
             .arg(format!("--port={}", self.port))

@@ -7,6 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -15,11 +16,14 @@ use super::find::Postgres;
 use super::place::Place;
 use super::psql::{Psql, Role};
 use crate::checkout::{random_hex, write_private};
+use crate::out;
 
 /// Written last, so that a half-made cluster is known as one.
 const COMPLETE: &str = "samsat.complete";
 /// Tries with another port, should somebody take the free one first.
 const START_ATTEMPTS: u32 = 5;
+/// How long the children of a killed server may take to notice.
+const ORPHANS: Duration = Duration::from_secs(10);
 
 /// Passwords and port of one cluster.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,18 +42,25 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes the server run, whatever a former run left behind.
+    /// Makes the server run, whatever a former run left behind; `alone` says that no other run uses it.
     ///
     /// # Errors
     /// When PostgreSQL cannot be set up or started; the message holds its last log lines.
-    pub(crate) fn ensure_running(&self) -> Result<Secrets> {
+    pub(crate) fn ensure_running(&self, alone: bool) -> Result<Secrets> {
         if let Some(secrets) = self.secrets() {
             if self.answers(&secrets) {
                 return Ok(secrets);
             }
+            if !alone && self.is_running() {
+                bail!("the cluster in {} serves another run and does not answer", self.place.data.display());
+            }
             self.stop()?;
             if self.is_complete() {
-                return self.start(secrets);
+                match self.start(secrets) {
+                    Ok(secrets) => return Ok(secrets),
+                    // Nothing in it outlives a run, so a broken one is made anew.
+                    Err(error) => out::note(&format!("the cluster is broken and made anew: {error:#}")),
+                }
             }
         }
         self.wipe()?;
@@ -82,7 +93,9 @@ impl Server {
         let lock = self.place.data.join("postmaster.pid");
         let Ok(content) = fs::read_to_string(&lock) else { return Ok(()) };
         if !is_server_of(&content, &self.place.data) {
-            // Left by a server that was killed: its number may be another process by now.
+            // Left by a server that was killed: its number may be another process by now, but PostgreSQL would
+            // wait for it. The killed server's own children must be gone first.
+            self.wait_for_orphans();
             return fs::remove_file(&lock).with_context(|| format!("cannot remove {}", lock.display()));
         }
         if self.pg_ctl(&["stop", "--wait", "--timeout=30", "--mode=fast"]).is_ok() {
@@ -106,6 +119,18 @@ impl Server {
             fs::remove_file(&self.place.secrets)?;
         }
         Ok(())
+    }
+
+    fn is_running(&self) -> bool {
+        fs::read_to_string(self.place.data.join("postmaster.pid"))
+            .is_ok_and(|content| is_server_of(&content, &self.place.data))
+    }
+
+    fn wait_for_orphans(&self) {
+        let deadline = Instant::now() + ORPHANS;
+        while works_in(&self.place.data) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn is_complete(&self) -> bool {
@@ -147,6 +172,10 @@ impl Server {
     fn start(&self, mut secrets: Secrets) -> Result<Secrets> {
         if self.answers(&secrets) {
             return Ok(secrets);
+        }
+        if self.place.socket.exists() {
+            // A killed server leaves its socket's lock, which names a process that may be another by now.
+            fs::remove_dir_all(&self.place.socket).context("cannot clear the folder of the socket")?;
         }
         self.place.make_folder(&self.place.socket)?;
         let mut failure = anyhow::anyhow!("no port is free");
@@ -251,6 +280,14 @@ fn is_server_of(lock: &str, data: &Path) -> bool {
     // Its arguments are open to everyone, its working folder only to its own user.
     let arguments = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     arguments.split(|byte| *byte == 0).any(|argument| argument == data.as_os_str().as_encoded_bytes())
+}
+
+/// Whether any process works in `data`, as servers and their children do.
+fn works_in(data: &Path) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
+        .any(|folder| folder == data)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
