@@ -101,6 +101,7 @@ CREATE INDEX vehicle_lock_payment ON vehicle_lock (payment_id);
 CREATE TABLE payment_work (
   payment_id  uuid PRIMARY KEY REFERENCES payment,
   fence       bigint NOT NULL,            -- whoever moves the payment must hold this number
+  holder      text NOT NULL,              -- the gateway at work
   lease_until timestamptz NOT NULL,       -- by the database's clock
   due_at      timestamptz NOT NULL,       -- when it is next asked about
   tries       integer NOT NULL
@@ -142,5 +143,5 @@ GRANT SELECT, INSERT ON idempotency_key, payment, payment_leg, vehicle_lock, pay
 GRANT UPDATE (state, reason, titip_no, receipt_no, cancel_requested_at, confirmed_at, refused_at, reversed_at) ON payment TO samsat_app;
 GRANT UPDATE (state, not_after, refusal, number, booked_at, business_date, reversal_reference, reversal_state, reversal_business_date) ON payment_leg TO samsat_app;
 GRANT UPDATE (is_open), DELETE ON vehicle_lock TO samsat_app;
-GRANT UPDATE (fence, lease_until, due_at, tries), DELETE ON payment_work TO samsat_app;
+GRANT UPDATE (fence, holder, lease_until, due_at, tries), DELETE ON payment_work TO samsat_app;
 GRANT UPDATE (returned_at, returned_to, paper_surrendered) ON citizen_debt TO samsat_app;

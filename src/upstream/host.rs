@@ -1,0 +1,310 @@
+//! One call to one host: signed, bounded in time and size, its answer's signature checked, its words kept.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use super::breaker::{Breaker, Went};
+use super::host_clock::HostClock;
+use super::sign::{InvalidKey, PublicKey, answer_text, request_signature, sha256_hex};
+use crate::config;
+use crate::domain::{Authority, Clock, EvidenceId, Timestamp, rfc3339_wib};
+
+/// What is asked of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the protocol's own words")]
+pub enum Operation {
+    Inquiry,
+    Payment,
+    Status,
+    Reversal,
+    Settlement,
+}
+
+impl Operation {
+    /// The word in evidence, metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inquiry => "inquiry",
+            Self::Payment => "payment",
+            Self::Status => "status",
+            Self::Reversal => "reversal",
+            Self::Settlement => "settlement",
+        }
+    }
+}
+
+/// What a host said, byte for byte, with what its signature covers.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "columns of the table `evidence`")]
+pub struct Evidence {
+    pub id: EvidenceId,
+    pub authority: Authority,
+    pub operation: Operation,
+    pub reference: Option<Uuid>,
+    pub status: u16,
+    pub path: String,
+    pub request_sha256: String,
+    pub body: Vec<u8>,
+    pub host_timestamp: String,
+    pub signature: String,
+    pub received_at: Timestamp,
+}
+
+/// A signed answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Host time of the answer, when it can be believed.
+    pub(crate) host_time: Option<DateTime<Utc>>,
+    pub(crate) evidence: Evidence,
+}
+
+impl Answer {
+    /// The `code` of a refusal.
+    pub(crate) fn code(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Refusal {
+            code: String,
+        }
+        let refusal: Refusal = serde_json::from_slice(&self.evidence.body).ok()?;
+        let shaped = (1..=64).contains(&refusal.code.len())
+            && refusal.code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        shaped.then_some(refusal.code)
+    }
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// Provably no byte left this machine.
+    NotSent(String),
+    /// Sent or maybe sent; nothing usable came back.
+    Silent(String),
+    /// The host says that it is closing its day. Unsigned perhaps: good for a message, never for an outcome.
+    EndOfDay(Option<DateTime<Utc>>),
+    /// A signed answer.
+    Answered(Box<Answer>),
+}
+
+/// One authority's host.
+#[derive(Debug)]
+pub struct Host {
+    authority: Authority,
+    base: reqwest::Url,
+    partner_id: String,
+    secret: SecretString,
+    key: PublicKey,
+    client: reqwest::Client,
+    clock: HostClock,
+    own_clock: Clock,
+    breaker: Breaker,
+    body_max: usize,
+    pub(super) settlement_max: u64,
+}
+
+/// The client of all hosts: it follows nothing, repeats nothing, uses no proxy.
+pub(crate) fn client(config: &config::Upstream) -> Result<reqwest::Client, InvalidKey> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .timeout(Duration::from_millis(config.total_timeout_ms))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(64)
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build()
+        .map_err(|e| InvalidKey(e.to_string()))
+}
+
+impl Host {
+    pub(crate) fn new(
+        config: &config::Upstream,
+        authority: Authority,
+        client: reqwest::Client,
+        clock: Clock,
+    ) -> Result<Self, InvalidKey> {
+        let host = config.host(authority);
+        Ok(Self {
+            authority,
+            base: reqwest::Url::parse(host.url.trim_end_matches('/'))
+                .map_err(|e| InvalidKey(format!("url of {authority}: {e}")))?,
+            partner_id: config.partner_id.clone(),
+            secret: config.secret.clone(),
+            key: PublicKey::from_pem(&host.public_key_pem)?,
+            client,
+            clock: HostClock::new(clock.clone()),
+            own_clock: clock,
+            breaker: Breaker::default(),
+            body_max: config.body_max_bytes,
+            settlement_max: config.settlement_max_bytes,
+        })
+    }
+
+    /// Whose host.
+    #[must_use]
+    pub const fn authority(&self) -> Authority {
+        self.authority
+    }
+
+    /// Its breaker.
+    #[must_use]
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Its time now, by its last signed answer.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) async fn get(&self, operation: Operation, path: &str, about: Option<Uuid>) -> Reply {
+        self.call(operation, "GET", path, Vec::new(), about).await
+    }
+
+    pub(crate) async fn post(
+        &self,
+        operation: Operation,
+        path: &str,
+        body: &impl serde::Serialize,
+        about: Option<Uuid>,
+    ) -> Reply {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.call(operation, "POST", path, body, about).await,
+            Err(e) => Reply::NotSent(e.to_string()),
+        }
+    }
+
+    async fn call(&self, operation: Operation, method: &str, path: &str, body: Vec<u8>, about: Option<Uuid>) -> Reply {
+        let began = std::time::Instant::now();
+        let reply = self.exchange(operation, method, path, body, about).await;
+        let (went, outcome) = match &reply {
+            Reply::NotSent(_) => (Went::NotConnected, "not_sent"),
+            Reply::Silent(_) => (Went::NoAnswer, "silent"),
+            Reply::EndOfDay(_) => (Went::NoAnswer, "end_of_day"),
+            Reply::Answered(_) => (Went::Answered, "answered"),
+        };
+        self.breaker.saw(went);
+        let labels = [
+            ("host", self.authority.as_str()),
+            ("operation", operation.as_str()),
+            ("outcome", outcome),
+        ];
+        metrics::histogram!("upstream_seconds", &labels).record(began.elapsed());
+        if let Reply::NotSent(why) | Reply::Silent(why) = &reply {
+            tracing::warn!(host = self.authority.as_str(), operation = operation.as_str(), outcome, why, reference = ?about, "no answer from a host");
+        }
+        reply
+    }
+
+    async fn exchange(&self, operation: Operation, method: &str, path: &str, body: Vec<u8>, about: Option<Uuid>) -> Reply {
+        let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/'))) else {
+            return Reply::NotSent("no address".to_owned());
+        };
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let timestamp = rfc3339_wib(self.clock.now());
+        let signature = request_signature(self.secret.expose_secret().as_bytes(), method, &target, &body, &timestamp);
+        let request_sha256 = sha256_hex(&body);
+        let request = if method == "GET" { self.client.get(url) } else { self.client.post(url) };
+        let request = request
+            .header("X-Partner-Id", &self.partner_id)
+            .header("X-Timestamp", timestamp)
+            .header("X-Signature", signature)
+            .header("Content-Type", "application/json")
+            .body(body);
+        let response = match request.send().await {
+            Ok(response) => response,
+            // Only a connection that was never made proves that nothing left.
+            Err(e) if e.is_connect() || e.is_builder() => return Reply::NotSent(root_cause(&e)),
+            Err(e) => return Reply::Silent(root_cause(&e)),
+        };
+        let cap = if operation == Operation::Settlement { self.settlement_max } else { self.body_max as u64 };
+        self.read(response, Asked { operation, path: target, request_sha256, reference: about }, cap).await
+    }
+
+    async fn read(&self, mut response: reqwest::Response, asked: Asked, cap: u64) -> Reply {
+        let status = response.status().as_u16();
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned).unwrap_or_default()
+        };
+        let (host_timestamp, signature) = (header("X-Timestamp"), header("X-Signature"));
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if (body.len() + chunk.len()) as u64 > cap => {
+                    return Reply::Silent("answer too large".to_owned());
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(e) => return Reply::Silent(root_cause(&e)),
+            }
+        }
+        if status == 503 && let Some(until) = end_of_day(&body) {
+            return Reply::EndOfDay(until.0);
+        }
+        if !(200..300).contains(&status) && !(400..500).contains(&status) {
+            return Reply::Silent(format!("status {status}"));
+        }
+        let text = answer_text(status, &asked.path, &asked.request_sha256, &body, &host_timestamp);
+        if !self.key.verifies(text.as_bytes(), &signature) {
+            return Reply::Silent(format!("status {status} without a valid signature"));
+        }
+        let Ok(at) = DateTime::parse_from_rfc3339(&host_timestamp) else {
+            return Reply::Silent("X-Timestamp is no time".to_owned());
+        };
+        let at = at.with_timezone(&Utc);
+        let host_time = self.clock.hear(at).then_some(at);
+        let evidence = Evidence {
+            id: EvidenceId::new(),
+            authority: self.authority,
+            operation: asked.operation,
+            reference: asked.reference,
+            status,
+            path: asked.path,
+            request_sha256: asked.request_sha256,
+            body,
+            host_timestamp,
+            signature,
+            received_at: self.own_clock.now(),
+        };
+        Reply::Answered(Box::new(Answer { status, host_time, evidence }))
+    }
+}
+
+struct Asked {
+    operation: Operation,
+    path: String,
+    request_sha256: String,
+    reference: Option<Uuid>,
+}
+
+struct Until(Option<DateTime<Utc>>);
+
+fn end_of_day(body: &[u8]) -> Option<Until> {
+    #[derive(serde::Deserialize)]
+    struct Closed {
+        code: String,
+        until: Option<String>,
+    }
+    let closed: Closed = serde_json::from_slice(body).ok().filter(|c: &Closed| c.code == "END_OF_DAY")?;
+    let until = closed.until.and_then(|until| DateTime::parse_from_rfc3339(&until).ok());
+    Some(Until(until.map(|until| until.with_timezone(&Utc))))
+}
+
+/// The innermost reason, without the address it was sent to.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

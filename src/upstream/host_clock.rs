@@ -1,0 +1,88 @@
+//! A host's clock as we know it from its signed answers.
+//!
+//! `not_after` is host time, so a wrong clock here must not matter. An answer whose time jumps by more than five
+//! minutes (the protocol's own limit) is not believed until a second one agrees with it.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use chrono::{TimeDelta, Utc};
+
+use crate::domain::{Clock, Timestamp};
+
+#[derive(Debug, Default)]
+struct Known {
+    anchor: Option<(Timestamp, Instant)>,
+    suspect: Option<(Timestamp, Instant)>,
+}
+
+/// One host's clock.
+#[derive(Debug)]
+pub(crate) struct HostClock {
+    own: Clock,
+    known: Mutex<Known>,
+}
+
+const JUMP_MAX: TimeDelta = TimeDelta::seconds(300);
+const AGREEMENT: TimeDelta = TimeDelta::seconds(10);
+
+impl HostClock {
+    pub(crate) fn new(own: Clock) -> Self {
+        Self { own, known: Mutex::new(Known::default()) }
+    }
+
+    /// Host time now; our own before the host has ever spoken.
+    pub(crate) fn now(&self) -> Timestamp {
+        let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.anchor.map_or_else(|| self.own.now(), shifted)
+    }
+
+    /// Hears the time of a signed answer; false when it is not to be believed yet.
+    pub(crate) fn hear(&self, at: chrono::DateTime<Utc>) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let agrees = |anchor: Option<(Timestamp, Instant)>, within: TimeDelta| {
+            anchor.is_none_or(|anchor| (at - shifted(anchor)).abs() <= within)
+        };
+        let heard = Some((at, Instant::now()));
+        if agrees(known.anchor, JUMP_MAX) || (known.suspect.is_some() && agrees(known.suspect, AGREEMENT)) {
+            *known = Known { anchor: heard, suspect: None };
+            true
+        } else {
+            known.suspect = heard;
+            false
+        }
+    }
+}
+
+fn shifted((at, heard): (Timestamp, Instant)) -> Timestamp {
+    at + TimeDelta::from_std(heard.elapsed()).unwrap_or(TimeDelta::zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_of_the_host_clock_is_believed_only_when_said_twice() {
+        let clock = HostClock::new(Clock::system());
+        let now = Clock::system().now();
+        assert!(clock.hear(now));
+        let jumped = now + TimeDelta::seconds(400);
+        assert!(!clock.hear(jumped));
+        assert!((clock.now() - now).num_seconds() < 5);
+        assert!(clock.hear(now), "the old time is still the known one");
+        assert!(!clock.hear(jumped));
+        assert!(clock.hear(jumped));
+        assert!((clock.now() - jumped).num_seconds().abs() < 5);
+    }
+
+    #[test]
+    fn a_wrong_clock_of_our_own_does_not_matter_once_the_host_has_spoken() {
+        let own = Clock::system();
+        let clock = HostClock::new(own.clone());
+        let host = own.now();
+        own.shift(TimeDelta::hours(1));
+        assert!(clock.hear(host));
+        assert!((clock.now() - host).num_seconds() < 5);
+    }
+}
