@@ -1,5 +1,6 @@
 //! This checkout: where its sources, its git-ignored folder and cargo's programs are.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -114,7 +115,11 @@ pub(crate) fn random_hex(bytes: usize) -> Result<String> {
     fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut buffer))
         .context("cannot read /dev/urandom")?;
-    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut digits = String::with_capacity(2 * bytes);
+    for byte in buffer {
+        write!(digits, "{byte:02x}")?;
+    }
+    Ok(digits)
 }
 
 /// Writes a whole file that only its owner can read, so that readers see the old or the new, never a part.

@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo demo`, `cargo xtask test`, `cargo xtask with … -- CMD`.
 //!
 //! Everything they need is set up in a git-ignored folder of this checkout and taken down again.
-//! They never touch a PostgreSQL server, a port or a file that belongs to anything else.
+//! They never touch a `PostgreSQL` server, a port or a file that belongs to anything else.
 
 mod checkout;
 mod cluster;

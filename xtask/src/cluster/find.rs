@@ -1,4 +1,4 @@
-//! Finds PostgreSQL's programs: an explicit folder, `PATH`, Debian's versioned folders, or an installation.
+//! Finds `PostgreSQL`'s programs: an explicit folder, `PATH`, Debian's versioned folders, or an installation.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const PROGRAMS: [&str; 4] = ["initdb", "pg_ctl", "postgres", "psql"];
 /// Where Debian's `postgresql-common` reads whether a new package starts a server of its own.
 const DEBIAN_CLUSTER_CONFIG: &str = "/etc/postgresql-common/createcluster.conf";
 
-/// An installed PostgreSQL.
+/// An installed `PostgreSQL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Postgres {
     /// The folder of its programs.
@@ -40,7 +40,7 @@ impl Postgres {
     }
 }
 
-/// PostgreSQL 15 or newer, installed if need be and allowed.
+/// `PostgreSQL` 15 or newer, installed if need be and allowed.
 ///
 /// # Errors
 /// When there is none; the message says what to type.
@@ -86,7 +86,7 @@ fn candidates() -> Vec<Postgres> {
     found
 }
 
-/// `postgres (PostgreSQL) 17.5 (Debian …)` is 17, `18beta1` is 18.
+/// From `postgres (PostgreSQL) 17.5 (Debian …)` 17, from `18beta1` 18.
 fn major_version(text: &str) -> Option<u32> {
     let version = text.split_once("(PostgreSQL)")?.1.trim_start();
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();

@@ -1,4 +1,4 @@
-//! The private PostgreSQL cluster of this checkout.
+//! The private `PostgreSQL` cluster of this checkout.
 //!
 //! Runs share it: the first starts it, the last to leave stops it. Who uses it is told by locks, which the
 //! system releases when a run is killed, so a stale state cannot be mistaken for a living one. No other
@@ -6,8 +6,10 @@
 
 mod find;
 mod place;
+mod port;
 mod psql;
 mod server;
+mod traces;
 
 use std::fs::{File, OpenOptions};
 use std::process::ExitCode;
@@ -17,8 +19,9 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 
 pub(crate) use self::place::without_pg_settings;
+pub(crate) use self::port::free_port;
 pub(crate) use self::psql::{Psql, Role};
-pub(crate) use self::server::{Secrets, free_port};
+pub(crate) use self::server::Secrets;
 
 use self::place::Place;
 use self::server::Server;
@@ -45,7 +48,7 @@ pub(crate) enum Command {
 /// Looks after the kept cluster by hand.
 ///
 /// # Errors
-/// When PostgreSQL is not found or does not stop.
+/// When `PostgreSQL` is not found or does not stop.
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     let checkout = Checkout::find()?;
     let _starting = start_lock(&checkout).await?;
@@ -96,7 +99,7 @@ impl Cluster {
     /// The kept cluster, started if it does not run, cleared of what killed runs left in it.
     ///
     /// # Errors
-    /// When PostgreSQL is not found or does not start.
+    /// When `PostgreSQL` is not found or does not start.
     pub(crate) async fn kept(checkout: &Checkout) -> Result<Self> {
         let _starting = start_lock(checkout).await?;
         let in_use = open_lock(checkout, "in-use.lock")?;
@@ -113,7 +116,7 @@ impl Cluster {
     /// A new cluster for `run` alone.
     ///
     /// # Errors
-    /// When PostgreSQL is not found or does not start.
+    /// When `PostgreSQL` is not found or does not start.
     pub(crate) fn fresh(checkout: &Checkout, run: &Run) -> Result<Self> {
         let place = Place::of(checkout, &run.cluster_name())?;
         let server = Server { postgres: find::find_or_install()?, place };

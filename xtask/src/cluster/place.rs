@@ -1,6 +1,6 @@
 //! Where a private cluster lives and which user runs its server.
 //!
-//! PostgreSQL refuses to run as root, so root runs it as `postgres` or `nobody`. That user must be able to
+//! `PostgreSQL` refuses to run as root, so root runs it as `postgres` or `nobody`. That user must be able to
 //! reach the folder: under a home that is closed to others the cluster moves to `/var/tmp`.
 
 use std::fs::{self, DirBuilder};
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::checkout::Checkout;
 
-/// A socket's path may hold 107 bytes; PostgreSQL adds `/.s.PGSQL.65535.lock`.
+/// A socket's path may hold 107 bytes; `PostgreSQL` adds `/.s.PGSQL.65535.lock`.
 const SOCKET_FOLDER_BYTES_MAX: usize = 85;
 
 /// The user that runs the server, when it is not the caller.
@@ -26,7 +26,7 @@ pub(crate) struct ServerUser {
 /// The folders of one cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// PostgreSQL's data.
+    /// `PostgreSQL`'s data.
     pub(crate) data: PathBuf,
     /// The folder of its socket.
     pub(crate) socket: PathBuf,
@@ -72,7 +72,7 @@ impl Place {
             .with_context(|| format!("cannot give away {}", path.display()))
     }
 
-    /// A command that runs as the user of the server, with nothing of the caller's PostgreSQL settings.
+    /// A command that runs as the user of the server, with nothing of the caller's `PostgreSQL` settings.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         without_pg_settings(&mut command);

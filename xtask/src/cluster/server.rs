@@ -1,4 +1,4 @@
-//! One PostgreSQL server of ours: made, started, stopped, wiped.
+//! One `PostgreSQL` server of ours: made, started, stopped, wiped.
 //!
 //! It is durable like a real one (`fsync`, `synchronous_commit`, checksums), because the fault tests rely on
 //! it. Nothing here signals a process before it has proven to be the server of this very folder.
@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::find::Postgres;
 use super::place::Place;
+use super::port::free_port;
 use super::psql::{Psql, Role};
+use super::traces::{is_server_of, works_in};
 use crate::checkout::{random_hex, write_private};
 use crate::out;
 
@@ -45,7 +47,7 @@ impl Server {
     /// Makes the server run, whatever a former run left behind; `alone` says that no other run uses it.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be set up or started; the message holds its last log lines.
+    /// When `PostgreSQL` cannot be set up or started; the message holds its last log lines.
     pub(crate) fn ensure_running(&self, alone: bool) -> Result<Secrets> {
         if let Some(secrets) = self.secrets() {
             if self.answers(&secrets) {
@@ -224,23 +226,6 @@ impl Server {
     }
 }
 
-/// A port of this machine that nobody uses and that no outgoing connection is given by chance.
-///
-/// # Errors
-/// When none is found.
-pub(crate) fn free_port() -> Result<u16> {
-    for _ in 0..200 {
-        let number = u16::from_str_radix(&random_hex(2)?, 16)?;
-        // Linux gives 32768 and above to outgoing connections: a server that is started again there may
-        // find its port taken.
-        let port = 16_000 + number % 16_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port between 16000 and 32000 is free on 127.0.0.1")
-}
-
 fn create_roles(psql: &Psql, secrets: &Secrets) -> Result<()> {
     // The passwords are our own hexadecimal digits: nothing to quote.
     psql.query(
@@ -271,25 +256,6 @@ fn configuration(port: u16, socket: &Path) -> String {
     )
 }
 
-/// Whether the process that `postmaster.pid` names was started as the server of `data`.
-fn is_server_of(lock: &str, data: &Path) -> bool {
-    let Some(id) = lock.lines().next().and_then(|line| line.trim().parse::<u32>().ok()) else { return false };
-    if !Path::new("/proc/self").exists() {
-        return true;
-    }
-    // Its arguments are open to everyone, its working folder only to its own user.
-    let arguments = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-    arguments.split(|byte| *byte == 0).any(|argument| argument == data.as_os_str().as_encoded_bytes())
-}
-
-/// Whether any process works in `data`, as servers and their children do.
-fn works_in(data: &Path) -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes
-        .filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
-        .any(|folder| folder == data)
-}
-
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
@@ -311,26 +277,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_file_of_another_process_is_not_our_server() {
-        let own = format!("{}\n/somewhere\n", std::process::id());
-        assert!(!is_server_of(&own, Path::new("/nonexistent/data")));
-        assert!(!is_server_of("not a number\n", Path::new("/nonexistent/data")));
-        let program = std::env::args().next().unwrap();
-        assert!(is_server_of(&own, Path::new(&program)));
-    }
-
-    #[test]
     fn the_configuration_is_durable_and_local() {
         let text = configuration(17_000, Path::new("/tmp/it's here"));
         assert!(text.contains("fsync = on"));
         assert!(text.contains("synchronous_commit = on"));
         assert!(text.contains("listen_addresses = '127.0.0.1'"));
         assert!(text.contains("'\"/tmp/it''s here\"'"));
-    }
-
-    #[test]
-    fn a_free_port_stays_out_of_the_range_of_outgoing_connections() {
-        let port = free_port().unwrap();
-        assert!((16_000..32_000).contains(&port));
     }
 }

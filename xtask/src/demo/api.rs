@@ -37,7 +37,7 @@ impl Answer {
 pub(crate) struct Api {
     client: Client,
     urls: Vec<String>,
-    api_key: String,
+    token: String,
     current: AtomicUsize,
 }
 
@@ -50,7 +50,7 @@ impl Api {
         Ok(Self {
             client: client(ANSWER)?,
             urls: urls.to_vec(),
-            api_key: api_key.to_owned(),
+            token: api_key.to_owned(),
             current: AtomicUsize::new(first),
         })
     }
@@ -74,20 +74,18 @@ impl Api {
     ) -> Option<Answer> {
         let current = self.current.load(Ordering::Relaxed);
         let url = self.urls.get(current % self.urls.len())?;
-        let mut request = self.client.request(method, format!("{url}{path}")).bearer_auth(&self.api_key);
+        let mut request = self.client.request(method, format!("{url}{path}")).bearer_auth(&self.token);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = body {
             request = request.json(body);
         }
-        match request.send().await {
-            Ok(response) => read(response).await,
-            Err(_) => {
-                self.current.store(current.wrapping_add(1), Ordering::Relaxed);
-                None
-            }
-        }
+        let Ok(response) = request.send().await else {
+            self.current.store(current.wrapping_add(1), Ordering::Relaxed);
+            return None;
+        };
+        read(response).await
     }
 }
 

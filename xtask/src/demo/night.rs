@@ -34,9 +34,9 @@ pub(crate) struct Book {
     /// Booked there, and here waiting for two people.
     pub(crate) held_here: usize,
     /// Booked there and unknown or refused here.
-    pub(crate) only_there: Vec<String>,
+    pub(crate) unknown_here: Vec<String>,
     /// Confirmed here and not booked there.
-    pub(crate) only_here: Vec<String>,
+    pub(crate) missing_there: Vec<String>,
     /// Plates booked there more than once.
     pub(crate) twice_there: Vec<String>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Book {
 impl Book {
     /// Whether each payment stands in both, once.
     pub(crate) fn agrees(&self) -> bool {
-        self.only_there.is_empty() && self.only_here.is_empty() && self.twice_there.is_empty()
+        self.unknown_here.is_empty() && self.missing_there.is_empty() && self.twice_there.is_empty()
     }
 }
 
@@ -99,7 +99,7 @@ fn compare(authority: &'static str, book: &Value, tally: &Tally, numbers: &BTree
     let mut plates = BTreeSet::new();
     let mut there = BTreeSet::new();
     let (mut paid_there, mut held_here) = (0, 0);
-    let (mut only_there, mut twice_there) = (Vec::new(), Vec::new());
+    let (mut unknown_here, mut twice_there) = (Vec::new(), Vec::new());
     for row in book[authority].as_object().into_iter().flat_map(|rows| rows.values()) {
         if row["status"] != "PAID" {
             continue;
@@ -110,7 +110,7 @@ fn compare(authority: &'static str, book: &Value, tally: &Tally, numbers: &BTree
             if tally.held_plates.contains(&plate) {
                 held_here += 1;
             } else {
-                only_there.push(plate.clone());
+                unknown_here.push(plate.clone());
             }
         }
         if !plates.insert(plate.clone()) {
@@ -118,14 +118,14 @@ fn compare(authority: &'static str, book: &Value, tally: &Tally, numbers: &BTree
         }
         there.insert(number);
     }
-    let only_here = numbers.difference(&there).cloned().collect();
+    let missing_there = numbers.difference(&there).cloned().collect();
     Book {
         authority,
         paid_there,
         confirmed_here: numbers.len(),
         held_here,
-        only_there,
-        only_here,
+        unknown_here,
+        missing_there,
         twice_there,
     }
 }
@@ -150,7 +150,7 @@ mod tests {
         let tally = Tally::default();
         let compared = compare("BAPENDA", &book, &tally, &BTreeSet::from(["N1".to_owned()]));
         assert_eq!(compared.paid_there, 2);
-        assert_eq!(compared.only_there, ["L2A"]);
+        assert_eq!(compared.unknown_here, ["L2A"]);
         assert!(!compared.agrees());
     }
 
@@ -162,7 +162,7 @@ mod tests {
             &Tally::default(),
             &BTreeSet::from(["N1".to_owned()]),
         );
-        assert_eq!(compared.only_here, ["N1"]);
+        assert_eq!(compared.missing_there, ["N1"]);
         assert!(!compared.agrees());
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let book = json!({"BAPENDA": {"r1": row("L1A", "N1", "PAID"), "r2": row("L1A", "N2", "PAID"), "r3": row("L3A", "N3", "PAID")}});
         let tally = Tally { held_plates: BTreeSet::from(["L3A".to_owned()]), ..Tally::default() };
         let compared = compare("BAPENDA", &book, &tally, &BTreeSet::from(["N1".to_owned(), "N2".to_owned()]));
-        assert_eq!((compared.held_here, compared.only_there.len()), (1, 0));
+        assert_eq!((compared.held_here, compared.unknown_here.len()), (1, 0));
         assert_eq!(compared.twice_there, ["L1A"]);
     }
 

@@ -78,8 +78,8 @@ fn print_book(book: &Book) {
         book.authority, book.paid_there, book.confirmed_here, book.held_here
     ));
     for (what, which) in [
-        ("booked there, unknown or refused here", &book.only_there),
-        ("confirmed here, not booked there", &book.only_here),
+        ("booked there, unknown or refused here", &book.unknown_here),
+        ("confirmed here, not booked there", &book.missing_there),
         ("booked there twice", &book.twice_there),
     ] {
         if !which.is_empty() {

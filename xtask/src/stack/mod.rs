@@ -77,15 +77,8 @@ impl Stack {
         steps.done("PostgreSQL: a private cluster runs");
         let database = cluster.create_database(&run)?;
         steps.done("a new database");
-        let (mock, upstream) = match &plan.external {
-            Some(external) => (None, external.upstream()?),
-            None => {
-                let mock = Mock::start(&programs, &run, VEHICLE_SEED).await?;
-                steps.done("mock-bapenda: both authorities listen");
-                let upstream = mock.upstream.clone();
-                (Some(mock), upstream)
-            }
-        };
+        let (mock, upstream) = authorities(&plan, &programs, &run).await?;
+        steps.done("both authorities listen");
         let url = |role: Role| role.url(cluster.secrets.port, &database.name);
         let (database_url, owner_url) =
             (url(Role::app(&cluster.secrets)), url(Role::owner(&cluster.secrets)));
@@ -162,6 +155,15 @@ impl Own<'_> {
         };
         DemoFile::assemble(self.run.folder.join("demo.json"), &seed, vehicles)
     }
+}
+
+async fn authorities(plan: &Plan, programs: &Programs, run: &Run) -> Result<(Option<Mock>, Upstream)> {
+    if let Some(external) = &plan.external {
+        return Ok((None, external.upstream()?));
+    }
+    let mock = Mock::start(programs, run, VEHICLE_SEED).await?;
+    let upstream = mock.upstream.clone();
+    Ok((Some(mock), upstream))
 }
 
 fn gateway_command(programs: &Programs, config: &std::path::Path, arguments: &[&str]) -> Command {
