@@ -12,6 +12,8 @@ use super::tally::Tally;
 
 /// How often a lookup is tried while an authority does not answer.
 const LOOKUPS_MAX: u32 = 8;
+/// How often an authority may contradict itself before the citizen is sent home.
+const CONTRADICTIONS_MAX: u32 = 3;
 /// How often a citizen tries to pay after a refusal that allows it.
 const PAYMENTS_MAX: u32 = 4;
 /// How long a cashier asks for one answer before serving the next citizen.
@@ -103,6 +105,7 @@ impl Cashier {
     async fn look_up(&mut self, visitor: &Visitor) -> Option<Quote> {
         let question = json!({"plate": visitor.plate, "chassis_last5": visitor.chassis_last5});
         self.tally.looked_up += 1;
+        let mut contradictions = 0;
         for _ in 0..LOOKUPS_MAX {
             let Some(answer) = self.api.post("/v1/lookups", None, &question).await else {
                 self.tally.lost_answers += 1;
@@ -114,7 +117,9 @@ impl Cashier {
                 self.tally.quoted(answer.body["check"]["verdict"].as_str());
                 return Some(Quote { lookup_id: answer.text("lookup_id").to_owned(), total });
             }
-            let final_word = answer.status < 500 && answer.status != 429;
+            contradictions += u32::from(answer.status == 502);
+            let final_word =
+                answer.status < 500 && answer.status != 429 || contradictions == CONTRADICTIONS_MAX;
             if final_word {
                 self.tally.turned_away(&answer.code(), visitor.payable);
                 return None;

@@ -27,13 +27,15 @@ const INQUIRY: [&str; 13] = [
     "refuse:BLOCKED_LEGAL",
     "clock_skew_ms:300",
 ];
-/// Twelve kinds at 0.8 % whose outcome the gateway must find out.
-const PAYMENT: [&str; 12] = [
+/// Fourteen kinds at 0.7 % whose outcome the gateway must find out.
+const PAYMENT: [&str; 14] = [
     "delay_ms:150",
     "reset_before",
     "reset_after_booking",
     "hang",
+    "hang_after_booking",
     "http_500",
+    "http_500_after_booking",
     "http_503",
     "garbage",
     "truncated_body",
@@ -76,7 +78,7 @@ pub(crate) fn day() -> Value {
             }));
         };
         add("inquiry", &INQUIRY, 0.008);
-        add("payment", &PAYMENT, 0.008);
+        add("payment", &PAYMENT, 0.007);
         add("status", &STATUS, 0.01);
     }
     rules.push(json!({"host": "BAPENDA", "operation": "payment", "probability": 0.008, "fault": "refuse:BILL_EXPIRED"}));
@@ -141,6 +143,13 @@ async fn send(mock_url: &str, method: &str, path: &str, body: &Value) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_call_in_ten_meets_a_fault() {
+        for (faults, permille) in [(INQUIRY.len() * 8, 8), (PAYMENT.len() * 7, 7), (STATUS.len() * 10, 10)] {
+            assert!(faults.abs_diff(100) <= permille, "{faults}");
+        }
+    }
 
     #[test]
     fn every_rule_names_host_operation_fault_and_chance() {

@@ -51,7 +51,9 @@ impl Book {
 impl Night {
     /// Whether nothing was lost, paid twice or left unproven.
     pub(crate) fn is_good(&self) -> bool {
-        self.verified && self.unpublished.is_empty() && self.books.iter().all(Book::agrees)
+        let published = !self.reconciled.is_empty() && self.unpublished.is_empty();
+        let balanced = self.reconciled.iter().all(|result| result["balanced"] == true);
+        self.verified && published && balanced && self.books.iter().all(Book::agrees)
     }
 }
 

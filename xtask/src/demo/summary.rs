@@ -8,6 +8,9 @@ use super::night::{Book, Night};
 use super::tally::Tally;
 use crate::out::{line, rupiah};
 
+/// How many offenders are named.
+const SHOWN: usize = 5;
+
 /// Prints the table.
 pub(crate) fn print(tally: &Tally, night: &Night) {
     line("");
@@ -83,9 +86,15 @@ fn print_book(book: &Book) {
         ("booked there twice", &book.twice_there),
     ] {
         if !which.is_empty() {
-            line(&format!("      {what}: {}", which.join(", ")));
+            line(&format!("      {what}: {}", first_few(which)));
         }
     }
+}
+
+/// Enough to look for, however many there are.
+fn first_few(names: &[String]) -> String {
+    let shown = names.get(..SHOWN.min(names.len())).unwrap_or_default().join(", ");
+    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
 }
 
 fn section(title: &str) {
@@ -109,6 +118,13 @@ fn codes(codes: &BTreeMap<String, u32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_offenders_are_counted_and_few_are_named() {
+        let names: Vec<String> = (1..=7).map(|number| format!("L{number}A")).collect();
+        assert_eq!(first_few(&names), "L1A, L2A, L3A, L4A, L5A and 2 more");
+        assert_eq!(first_few(&names[..2]), "L1A, L2A");
+    }
 
     #[test]
     fn codes_are_shown_by_number() {
