@@ -10,6 +10,7 @@ pub mod db;
 pub mod domain;
 pub mod ledger;
 pub mod lookup;
+pub mod receipt;
 pub mod tariff;
 pub mod upstream;
 
