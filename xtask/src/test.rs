@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: &[OsString]) -> Result<ExitCode> {
         (
             "lints",
             &["clippy", "--version"],
-            &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            &["clippy", "--quiet", "--keep-going", "--workspace", "--all-targets", "--", "-D", "warnings"],
         ),
         (
             "licences and sources",
