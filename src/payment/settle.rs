@@ -73,6 +73,7 @@ pub(super) async fn write_accepted(
     store::insert_evidence(connection, done.iter().flat_map(|(job, _)| &job.change.evidence)).await?;
     store::insert_cases(connection, &done).await?;
     store::insert_debts(connection, &done).await?;
+    store::insert_file_resolutions(connection, &done).await?;
     let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
     audit::append(connection, &events).await
 }

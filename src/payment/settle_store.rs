@@ -267,3 +267,19 @@ pub(super) async fn insert_debts(connection: &mut PgConnection, done: &[Done<'_>
     }
     Ok(())
 }
+
+/// Remembers which file ended a doubt.
+pub(super) async fn insert_file_resolutions(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    for (job, _) in done {
+        if let Some(file) = job.change.settled_by_file {
+            sqlx::query!(
+                "INSERT INTO settlement_resolution (reference, authority, business_date, resolved_at) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (reference) DO NOTHING",
+                file.reference.0, file.authority.as_str(), file.business_date.date(), job.at
+            )
+            .execute(&mut *connection)
+            .await?;
+        }
+    }
+    Ok(())
+}
