@@ -8,6 +8,7 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod ledger;
+pub mod reconciliation;
 pub mod tariff;
 pub mod upstream;
 
