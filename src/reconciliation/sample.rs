@@ -19,7 +19,7 @@ pub(crate) struct File {
     pub(crate) sequence: u64,
     pub(crate) revision: u32,
     pub(crate) previous: String,
-    rows: Vec<(String, Line, i64)>,
+    pub(crate) rows: Vec<(String, Line, i64)>,
 }
 
 impl File {

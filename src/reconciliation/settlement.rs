@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
+use super::ours::LineKey;
 use super::row::{Codes, Row, RowStatus};
 use super::{fields, row};
 use crate::domain::{Authority, BusinessDate, Rupiah, Timestamp};
@@ -275,7 +276,19 @@ impl Settlement {
         from..to
     }
 
-    /// Our record of a leg's rows if they are one whole booking: same number, same time, all `PAID`.
+    /// The key of one of its rows.
+    #[must_use]
+    pub fn key(&self, row: &Row) -> LineKey {
+        LineKey {
+            reference: row.reference,
+            due_on: row.due_on,
+            code: self.codes.name(row.code).into(),
+            beneficiary: row.beneficiary,
+            status: row.status,
+        }
+    }
+
+    /// The number and time of a leg's rows if they are one whole booking: same number, same time, all `PAID`.
     #[must_use]
     pub fn booking(rows: &[Row]) -> Option<(Arc<str>, Timestamp)> {
         let first = rows.first()?;

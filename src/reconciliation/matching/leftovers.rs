@@ -1,13 +1,13 @@
 //! The second and third pass, over what the references left: by the host's number, then by vehicle, period, code and
 //! amount. They pair and propose; they never move a payment and never call anything matched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Due, Here, Item, here_line};
 use crate::domain::Rupiah;
 use crate::reconciliation::class::{Class, Note};
-use crate::reconciliation::leg::{Leg, LegLine, LineKey};
+use crate::reconciliation::ours::{Leg, LegLine, LineKey};
 use crate::reconciliation::row::{Row, RowStatus};
 use crate::reconciliation::settlement::Settlement;
 
@@ -22,8 +22,11 @@ pub fn match_leftovers(
     strangers: &[u32],
     by_number: &HashMap<Arc<str>, Leg>,
 ) -> Vec<Item> {
-    let mut pass = Leftovers { file, alone: HashMap::new(), items };
+    let mut pass = Leftovers { file, alone: HashMap::new(), spoken: HashSet::new(), items };
     for (at, item) in pass.items.iter().enumerate() {
+        if let Some(key) = pulled_key(file, item) {
+            pass.spoken.insert(key);
+        }
         // Lines that another night's file already explains take part in no proposal.
         let lost = item.row.is_none() && matches!(item.class, Class::MissingUpstream | Class::Expected);
         if let (true, Here::Line(here)) = (lost, &item.here) {
@@ -45,6 +48,8 @@ struct Leftovers<'a> {
     file: &'a Settlement,
     /// Lines of ours without a row, by key.
     alone: HashMap<LineKey, usize>,
+    /// Lines of ours that were not due here and have found a row.
+    spoken: HashSet<LineKey>,
     items: Vec<Item>,
 }
 
@@ -65,7 +70,10 @@ impl Leftovers<'_> {
         let key = leg.key(line, row.status);
         if let Some(found) = self.alone.remove(&key) {
             self.pair(found, at, Note::ByNumber);
-        } else if leg.is_due(row.status, self.file.header.date) || leg.claimed_on(line, row.status).is_some() {
+        } else if leg.is_due(row.status, self.file.header.date)
+            || leg.claimed_on(line, row.status).is_some()
+            || !self.spoken.insert(key)
+        {
             // The line has its row already: the same booking stands twice, once under another reference.
             self.items.push(row_alone(at, Class::Duplicate, Note::ByNumber));
         } else {
@@ -117,6 +125,15 @@ impl Leftovers<'_> {
         let row = self.file.rows.get(at as usize)?;
         let code = self.file.codes.name(row.code).to_owned();
         Some((row.plate.as_str().to_owned(), row.due_on, code, row.amount().ok()?, row.status))
+    }
+}
+
+fn pulled_key(file: &Settlement, item: &Item) -> Option<LineKey> {
+    let row = item.row.filter(|_| item.due == Due::Elsewhere).and_then(|at| file.rows.get(at as usize))?;
+    match &item.here {
+        Here::Nothing => None,
+        Here::Same => Some(file.key(row)),
+        Here::Line(here) => Some(here.key.clone()),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use leftovers::match_leftovers;
 
 use super::class::{Class, Note};
-use super::leg::{Door, Earlier, Leg, LegLine, LineKey, Reversal, Standing};
+use super::ours::{Door, Earlier, Leg, LegLine, LineKey, Reversal, Standing};
 use super::row::{DocumentId, Row, RowStatus};
 use super::settlement::Settlement;
 use crate::domain::{BusinessDate, PaymentId, Reference, Timestamp};

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::row::{DocumentId, RowStatus};
+use crate::reconciliation::row::{DocumentId, RowStatus};
 use crate::domain::{
     Beneficiary, BillPeriod, BusinessDate, MoneyError, PaymentId, Reference, Rupiah,
 };
