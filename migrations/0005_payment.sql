@@ -35,7 +35,7 @@ CREATE TABLE payment (
   refused_at          timestamptz,
   reversed_at         timestamptz,
   CONSTRAINT payment_fee_within_amount CHECK (fee <= amount),
-  CONSTRAINT payment_confirmed_whole CHECK (state NOT IN ('confirmed', 'reversing', 'reversed') OR (confirmed_at IS NOT NULL AND receipt_no IS NOT NULL)),
+  CONSTRAINT payment_confirmed_whole CHECK (state <> 'confirmed' OR (confirmed_at IS NOT NULL AND receipt_no IS NOT NULL)),
   CONSTRAINT payment_refused_whole CHECK ((state = 'refused') = (refused_at IS NOT NULL) AND (state <> 'refused' OR reason IS NOT NULL)),
   CONSTRAINT payment_integrity_says_why CHECK (state <> 'integrity_hold' OR reason IS NOT NULL),
   CONSTRAINT payment_reversed_whole CHECK ((state = 'reversed') = (reversed_at IS NOT NULL))

@@ -3,11 +3,14 @@
 //! Modules in the one allowed order of import, leftmost first: `http → reconciliation → receipt → payment → lookup →
 //! agents → tariff → upstream → ledger → audit → db → telemetry → config → domain`.
 
+pub mod agents;
 pub mod audit;
 pub mod config;
 pub mod db;
 pub mod domain;
 pub mod ledger;
+pub mod lookup;
+pub mod receipt;
 pub mod reconciliation;
 pub mod tariff;
 pub mod upstream;

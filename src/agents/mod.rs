@@ -1,0 +1,83 @@
+//! Who may act: agents by API key, people by token; and what people do to agents.
+//!
+//! Keys and tokens are 256 random bits, kept only as SHA-256; passwords only as argon2id. A missing, revoked, expired or
+//! unknown credential all look alike.
+
+mod proposal;
+mod secret;
+mod store;
+mod topup;
+
+use crate::domain::{AgentId, PersonId};
+
+pub use proposal::{Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, propose};
+pub use secret::{hash_password, new_secret};
+pub use store::{
+    NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agent_by_key, agents_total, issue_key, issue_token,
+    person_by_name, person_by_token, set_status,
+};
+pub use topup::{Deposit, approve_topup, propose_topup};
+
+/// An agent: one outlet of a pesantren cooperative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Its id.
+    pub agent_id: AgentId,
+    /// The number its ledger accounts carry.
+    pub agent_no: i64,
+    /// Its code at the authorities, `PSN-0042`.
+    pub agent_code: String,
+    /// The outlet's name, as printed on receipts.
+    pub name: String,
+    /// False when suspended: it may read, not pay.
+    pub active: bool,
+}
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Cashier of an outlet.
+    Kasir,
+    /// Supervisor of an outlet.
+    Penyelia,
+    /// Bapenda's reconciliation staff.
+    Bapenda,
+    /// Reads everything, changes nothing.
+    Auditor,
+    /// Operates the gateway.
+    Admin,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 5] = [Self::Kasir, Self::Penyelia, Self::Bapenda, Self::Auditor, Self::Admin];
+
+    /// The role's name everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kasir => "kasir",
+            Self::Penyelia => "penyelia",
+            Self::Bapenda => "bapenda",
+            Self::Auditor => "auditor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// A person with one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Its id.
+    pub person_id: PersonId,
+    /// Login name.
+    pub username: String,
+    /// What the person may do.
+    pub role: Role,
+}

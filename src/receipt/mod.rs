@@ -1,0 +1,55 @@
+//! Receipts: signed proofs that anyone checks with the public key alone.
+//!
+//! Bukti Titip says that cash was taken and the outcome is open; Bukti Lunas that both authorities have booked. They are
+//! two series per agent and year, without gaps: the number is taken in the transaction that issues the receipt. The
+//! payload holds plate, amounts, NTPD, certificate, outlet and time; never a name, a chassis or an identity number.
+
+mod key;
+mod payload;
+mod store;
+
+pub use key::{KeyError, SigningKey, VerifyingKey};
+pub use payload::{Facts, InvalidPayload, LegFacts, verify};
+pub use store::{Counter, Filter, Issued, StoredReceipt, count_copy, find, insert_many, list, take_numbers};
+
+use serde::{Deserialize, Serialize};
+
+/// Which of the two documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Kind {
+    /// Cash taken, outcome open.
+    Titip,
+    /// Booked by both authorities.
+    Lunas,
+}
+
+impl Kind {
+    /// The word in the table, the API and the payload.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Titip => "TITIP",
+            Self::Lunas => "LUNAS",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Titip, Self::Lunas].into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    const fn letter(self) -> char {
+        match self {
+            Self::Titip => 'T',
+            Self::Lunas => 'L',
+        }
+    }
+}
+
+/// `PSN-0042-L26-000017`: agent, series and year, place in the series.
+#[must_use]
+pub fn receipt_no(agent_code: &str, kind: Kind, year: i16, n: i64) -> String {
+    format!("{agent_code}-{}{:02}-{n:06}", kind.letter(), year.rem_euclid(100))
+}
