@@ -43,6 +43,7 @@ CREATE TABLE night_run (
   cases_carried   integer NOT NULL,
   doubts_resolved integer NOT NULL,
   result_sha256   bytea NOT NULL CONSTRAINT night_result_is_sha256 CHECK (octet_length(result_sha256) = 32),
+  signature       text NOT NULL,          -- base64 Ed25519 of the receipts' key over the run's statement
   published_at    timestamptz NOT NULL,
   CONSTRAINT night_run_revision_key UNIQUE (business_date, revision)
 );

@@ -7,7 +7,7 @@
 //!
 //! In reading order: `settlement` (a file, strictly) · `chain` (whether it fits its predecessors) · `ours` (our legs) ·
 //! `matching` (the passes) · `classify` (one file against our side) · `balance` (the proof) · `result` (canonical bytes)
-//! · `publish` · `run` (the use case).
+//! · `publish` · `run` (the use case) · `schedule` (by itself) · `reading` (what was published).
 
 pub mod balance;
 pub mod chain;
@@ -17,14 +17,17 @@ mod fields;
 pub mod matching;
 pub mod ours;
 mod publish;
+pub mod reading;
 pub mod report;
 pub mod result;
 pub mod row;
 mod run;
 #[cfg(test)]
 mod sample;
+mod schedule;
 pub mod settlement;
 
 pub use classify::ClassifyError;
 pub use publish::PublishError;
 pub use run::{Night, NightError, Settler};
+pub use schedule::{InvalidHour, Lease, Schedule, Turn};

@@ -39,6 +39,14 @@ pub struct Report {
     pub lines: u64,
 }
 
+impl Report {
+    /// What is signed of a run: its date, revision and hash.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        format!("samsat-night {} {} {} {}", self.date, self.revision, self.run_id, self.result_sha256)
+    }
+}
+
 /// One file of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Input {

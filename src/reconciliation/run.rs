@@ -14,8 +14,10 @@ use super::classify::{Classification, ClassifyError};
 use super::matching::Settles;
 use super::publish::{self, Publication, PublishError, store};
 use super::report::Report;
+use super::schedule::Lease;
 use super::settlement::{self, Complaint, Settlement};
 use crate::domain::{Authority, BusinessDate, Clock};
+use crate::receipt::SigningKey;
 use crate::upstream::{SettlementError, SignedFile, Upstream};
 
 /// How often a run is classified again because another night claimed one of its lines meanwhile.
@@ -76,6 +78,8 @@ pub struct Night<S> {
     pub upstream: Upstream,
     /// The time.
     pub clock: Clock,
+    /// Signs results.
+    pub key: Arc<SigningKey>,
     /// Who moves payments.
     pub settler: S,
 }
@@ -92,6 +96,18 @@ impl<S: Settler> Night<S> {
     /// # Errors
     /// [`NightError`] when nothing was published.
     pub async fn run(&self, date: BusinessDate) -> Result<Report, NightError> {
+        self.run_with(date, None).await
+    }
+
+    /// The same by schedule: publishes only while the lease is this gateway's.
+    ///
+    /// # Errors
+    /// [`NightError`] when nothing was published.
+    pub async fn run_under(&self, date: BusinessDate, lease: Lease) -> Result<Report, NightError> {
+        self.run_with(date, Some(lease)).await
+    }
+
+    async fn run_with(&self, date: BusinessDate, lease: Option<Lease>) -> Result<Report, NightError> {
         let began = Instant::now();
         let [bapenda, jasa_raharja] = Authority::ALL;
         let (first, second) = tokio::join!(self.fetch(bapenda, date), self.fetch(jasa_raharja, date));
@@ -99,7 +115,7 @@ impl<S: Settler> Night<S> {
             self.note_missing(missing).await?;
         }
         let files = [first?, second?];
-        let mut report = self.classify_and_publish(date, &files).await?;
+        let mut report = self.classify_and_publish(date, lease, &files).await?;
         report.seconds = began.elapsed().as_secs();
         tracing::info!(
             night.date = %date, night.revision = report.revision, night.lines = report.lines,
@@ -154,6 +170,7 @@ impl<S: Settler> Night<S> {
     async fn classify_and_publish(
         &self,
         date: BusinessDate,
+        lease: Option<Lease>,
         files: &[Fetched; 2],
     ) -> Result<Report, NightError> {
         let mut tries = 0;
@@ -161,7 +178,7 @@ impl<S: Settler> Night<S> {
             tries += 1;
             let classified = self.classify(files).await?;
             let sides = classified.iter().zip(files.iter().map(|file| &file.signed)).collect();
-            let publication = Publication { date, at: self.clock.now(), sides };
+            let publication = Publication { date, at: self.clock.now(), lease, key: &self.key, sides };
             let mut tx = self.pool.begin().await?;
             match publish::publish(&mut tx, &publication).await {
                 Ok(report) => {

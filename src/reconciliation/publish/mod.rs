@@ -9,6 +9,8 @@ pub(crate) mod store;
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,9 +22,11 @@ use super::matching::Item;
 use super::ours::LineKey;
 use super::report::Report;
 use super::result::{self, RULE_VERSION, ResultDigest, ResultLine};
+use super::schedule::{self, Lease};
 use super::settlement::Settlement;
 use crate::audit;
 use crate::domain::{Authority, BusinessDate, Rupiah, RunId, Timestamp};
+use crate::receipt::SigningKey;
 use crate::upstream::SignedFile;
 
 /// Rows written in one statement.
@@ -40,6 +44,9 @@ pub enum PublishError {
     /// A line was claimed by another date's night meanwhile.
     #[error("another night claimed a line meanwhile")]
     ClaimTaken,
+    /// Another gateway has the night by now.
+    #[error("another gateway has the night by now")]
+    LeaseLost,
     /// A sum is no amount.
     #[error("not balanced: {0}")]
     Imbalance(#[from] Imbalance),
@@ -50,6 +57,10 @@ pub enum PublishError {
 pub(crate) struct Publication<'a> {
     pub(crate) date: BusinessDate,
     pub(crate) at: Timestamp,
+    /// Under which it may be published, when nobody asked for it.
+    pub(crate) lease: Option<Lease>,
+    /// Signs the result.
+    pub(crate) key: &'a SigningKey,
     /// Each authority's file, classified, and as it was signed.
     pub(crate) sides: Vec<(&'a Classification, &'a SignedFile)>,
 }
@@ -59,9 +70,14 @@ pub(crate) async fn publish(
     connection: &mut PgConnection,
     publication: &Publication<'_>,
 ) -> Result<Report, PublishError> {
-    let Publication { date, at, ref sides } = *publication;
+    let Publication { date, at, lease, key, ref sides } = *publication;
     let run_id = RunId::new();
     store::lock(connection).await?;
+    if let Some(lease) = lease
+        && !schedule::store::hold(connection, lease).await?
+    {
+        return Err(PublishError::LeaseLost);
+    }
     let revision = store::next_revision(connection, date).await?;
     for (side, signed) in sides {
         take_file(connection, side, signed, at).await?;
@@ -75,7 +91,8 @@ pub(crate) async fn publish(
     let (opened, carried) = cases::open(connection, publication).await?;
     store::close_found(connection, run_id, at).await?;
     let report = summary.report(run_id, revision, (opened, carried));
-    store::insert_run(connection, &report, at).await?;
+    let signature = STANDARD.encode(key.sign(report.statement().as_bytes()));
+    store::insert_run(connection, &report, &signature, at).await?;
     for (side, _) in sides {
         store::insert_input(connection, run_id, &side.file.header).await?;
         store::close_file_missing(connection, side.file.header.sender, date, at).await?;

@@ -16,8 +16,12 @@ use crate::upstream::SignedFile;
 /// Bytes of a file in one row.
 const PART_BYTES: usize = 1024 * 1024;
 
-/// Makes publishers wait for each other until the transaction ends.
+/// Makes publishers wait for each other until the transaction ends. Writing a province's day takes longer than the
+/// session's timeouts allow, and so may the wait.
 pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT set_config('lock_timeout', '120s', true) AS a, set_config('statement_timeout', '120s', true) AS b")
+        .fetch_one(&mut *connection)
+        .await?;
     sqlx::query!("SELECT fence FROM job_lease WHERE name = 'night-publish' FOR UPDATE").fetch_one(connection).await?;
     Ok(())
 }
@@ -112,13 +116,14 @@ pub(crate) async fn insert_parts(
 pub(crate) async fn insert_run(
     connection: &mut PgConnection,
     report: &Report,
+    signature: &str,
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let count = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
     sqlx::query!(
         "INSERT INTO night_run (run_id, business_date, revision, rule_version, line_count, counts, amounts, cases_opened,
-                                cases_carried, doubts_resolved, result_sha256, published_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, decode($11, 'hex'), $12)",
+                                cases_carried, doubts_resolved, result_sha256, signature, published_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, decode($11, 'hex'), $12, $13)",
         report.run_id.0,
         report.date.date(),
         report.revision,
@@ -130,6 +135,7 @@ pub(crate) async fn insert_run(
         count(report.cases_carried),
         count(report.doubts_resolved),
         report.result_sha256,
+        signature,
         at
     )
     .execute(connection)
