@@ -42,6 +42,7 @@ CREATE TABLE payment (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE payment IS 'One collection of tax for one vehicle; its state says how it stands';
 CREATE INDEX payment_agent ON payment (agent_id, payment_id);
+CREATE INDEX payment_plate_refused ON payment (plate) WHERE state = 'refused';
 
 CREATE TABLE payment_leg (
   payment_id             uuid NOT NULL REFERENCES payment,
@@ -144,4 +145,4 @@ GRANT UPDATE (state, reason, titip_no, receipt_no, cancel_requested_at, confirme
 GRANT UPDATE (state, not_after, refusal, number, booked_at, business_date, reversal_reference, reversal_state, reversal_business_date) ON payment_leg TO samsat_app;
 GRANT UPDATE (is_open), DELETE ON vehicle_lock TO samsat_app;
 GRANT UPDATE (fence, holder, lease_until, due_at, tries), DELETE ON payment_work TO samsat_app;
-GRANT UPDATE (returned_at, returned_to, paper_surrendered) ON citizen_debt TO samsat_app;
+GRANT UPDATE (amount, returned_at, returned_to, paper_surrendered) ON citizen_debt TO samsat_app;

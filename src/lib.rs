@@ -10,6 +10,7 @@ pub mod db;
 pub mod domain;
 pub mod ledger;
 pub mod lookup;
+pub mod payment;
 pub mod receipt;
 pub mod reconciliation;
 pub mod tariff;

@@ -1,0 +1,401 @@
+//! tx A: key, vehicle lock, holds, payment, legs and audit event in one commit, for many payments at once.
+//!
+//! Tables are touched in one order (keys read, quotes read, vehicle locks, floats, keys, payments, legs, work, transfers,
+//! audit), rows in the order of their keys. Each statement returns what it accepted and only that goes on; what falls out
+//! leaves no lock and no hold, only its stored refusal.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::begin_store as store;
+use super::journal::{Batch, Tools};
+use super::state::{Leg, LegState, Payment, State};
+use crate::audit;
+use crate::domain::{AgentId, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId};
+use crate::ledger::{self, Balance, For, Position, Transfer};
+use crate::lookup::{self, Lookup};
+
+/// A refusal that is stored under its key and replayed for ever, so that a delayed copy cannot pay after the cash went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the API's own codes")]
+pub enum BusinessRefusal {
+    QuoteExpired,
+    AmountDiffers,
+    AlreadyPaid,
+    VehicleBusy,
+    FloatInsufficient,
+}
+
+/// What a key was used for before.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) request: serde_json::Value,
+    pub(super) outcome: StoredOutcome,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StoredOutcome {
+    Payment(PaymentId),
+    Refusal(BusinessRefusal),
+}
+
+/// A payment that wants to begin; every id is chosen, so that a repeated transaction writes the same rows.
+#[derive(Debug, Clone)]
+pub(super) struct BeginJob {
+    pub(super) agent_id: AgentId,
+    pub(super) agent_no: i64,
+    pub(super) agent_code: String,
+    pub(super) key: String,
+    pub(super) lookup_id: LookupId,
+    pub(super) amount: Rupiah,
+    pub(super) payment_id: PaymentId,
+    pub(super) references: [Reference; 2],
+    pub(super) holds: [TransferId; 3],
+    /// Host time of Bapenda: when the cash is taken, in whole seconds as the wire has it.
+    pub(super) taken_at: Timestamp,
+    /// First `not_after` of each leg, by each host's clock.
+    pub(super) not_after: [Timestamp; 2],
+    /// A host may not be sent payments now.
+    pub(super) host_down: Option<HostDown>,
+    pub(super) at: Timestamp,
+}
+
+/// Why no cash is taken for a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HostDown {
+    Breaker,
+}
+
+impl BeginJob {
+    /// What is compared when the key comes again.
+    pub(super) fn request(&self) -> serde_json::Value {
+        json!({"lookup_id": self.lookup_id, "amount": self.amount})
+    }
+}
+
+/// How a payment began, or not.
+#[derive(Debug)]
+pub(super) enum BeginReply {
+    /// It began: money is held, the vehicle is locked.
+    Begun(Box<Payment>),
+    /// The key was used before.
+    Replay(Stored),
+    /// A copy of the same request is in the same batch, or was faster elsewhere: ask again.
+    Again,
+    /// No quote of this agent has that id. No key is stored.
+    LookupNotFound,
+    /// The agent is suspended. No key is stored.
+    Suspended,
+    /// A host may not be sent payments. No key is stored.
+    HostDown(HostDown),
+}
+
+impl Batch for BeginJob {
+    type Reply = BeginReply;
+    const PATIENCE: Duration = Duration::from_secs(12);
+
+    async fn write(connection: &mut PgConnection, tools: &Tools, jobs: &[&Self]) -> Result<Vec<BeginReply>, sqlx::Error> {
+        let mut batch = Deciding::read(connection, jobs).await?;
+        batch.lock_vehicles(connection).await?;
+        batch.refuse_hosts_down();
+        let balances = batch.lock_floats(connection).await?;
+        let held = batch.claim_keys_and_holds(connection, balances).await?;
+        batch.free_what_fell_out(connection).await?;
+        batch.write_payments(connection, tools, held).await?;
+        Ok(batch.replies())
+    }
+}
+
+/// A job on its way through the statements.
+enum Verdict {
+    Going(Box<Payment>),
+    Mine(Box<Payment>),
+    Refused(BusinessRefusal),
+    Out(BeginReply),
+}
+
+struct Deciding<'a> {
+    jobs: &'a [&'a BeginJob],
+    /// One a job, in the jobs' order: who came first is served first.
+    verdicts: Vec<Verdict>,
+    locked: BTreeSet<PaymentId>,
+}
+
+struct Held {
+    transfers: Vec<(Transfer, Option<Position>)>,
+    balances: BTreeMap<AgentId, Balance>,
+}
+
+impl<'a> Deciding<'a> {
+    async fn read(connection: &mut PgConnection, jobs: &'a [&'a BeginJob]) -> Result<Self, sqlx::Error> {
+        let known = store::keys(connection, jobs).await?;
+        let lookups: BTreeSet<LookupId> = jobs.iter().map(|job| job.lookup_id).collect();
+        let quotes: HashMap<LookupId, Lookup> = lookup::load_many(connection, &lookups.into_iter().collect::<Vec<_>>())
+            .await?
+            .into_iter()
+            .map(|lookup| (lookup.lookup_id, lookup))
+            .collect();
+        let mut seen = BTreeSet::new();
+        let verdicts = jobs
+            .iter()
+            .map(|job| {
+                if !seen.insert((job.agent_id, job.key.as_str())) {
+                    return Verdict::Out(BeginReply::Again);
+                }
+                let quote = quotes.get(&job.lookup_id).filter(|quote| quote.agent_id == job.agent_id);
+                match known.get(&(job.agent_id, job.key.clone())) {
+                    Some(stored) => replay(job, stored, quote),
+                    None => admit(job, quote),
+                }
+            })
+            .collect();
+        Ok(Self { jobs, verdicts, locked: BTreeSet::new() })
+    }
+
+    fn going(&self) -> impl Iterator<Item = (usize, &Payment)> {
+        self.verdicts.iter().enumerate().filter_map(|(i, verdict)| match verdict {
+            Verdict::Going(payment) => Some((i, &**payment)),
+            Verdict::Mine(_) | Verdict::Refused(_) | Verdict::Out(_) => None,
+        })
+    }
+
+    async fn lock_vehicles(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let wanted: Vec<store::WantedLock> = self.going().flat_map(|(_, payment)| store::WantedLock::of(payment)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut counts: BTreeMap<PaymentId, usize> = BTreeMap::new();
+        for lock in &wanted {
+            *counts.entry(lock.payment_id).or_default() += 1;
+        }
+        let got = store::insert_locks(connection, &wanted).await?;
+        self.locked.extend(got.keys().copied());
+        let short: BTreeSet<PaymentId> =
+            counts.into_iter().filter(|(id, n)| got.get(id) != Some(n)).map(|(id, _)| id).collect();
+        if short.is_empty() {
+            return Ok(());
+        }
+        let plates: Vec<String> =
+            wanted.iter().filter(|lock| short.contains(&lock.payment_id)).map(|lock| lock.plate.clone()).collect();
+        let paid = store::paid_periods(connection, &plates).await?;
+        let losers: Vec<usize> = self.going().filter(|(_, p)| short.contains(&p.id)).map(|(i, _)| i).collect();
+        for i in losers {
+            let was_paid = wanted
+                .iter()
+                .filter(|lock| Some(lock.payment_id) == self.jobs.get(i).map(|job| job.payment_id))
+                .any(|lock| paid.contains(&(lock.plate.clone(), lock.due_on)));
+            let refusal = if was_paid { BusinessRefusal::AlreadyPaid } else { BusinessRefusal::VehicleBusy };
+            self.put(i, Verdict::Refused(refusal));
+        }
+        Ok(())
+    }
+
+    fn refuse_hosts_down(&mut self) {
+        let down: Vec<(usize, HostDown)> = self
+            .going()
+            .filter_map(|(i, _)| self.jobs.get(i).and_then(|job| job.host_down).map(|why| (i, why)))
+            .collect();
+        for (i, why) in down {
+            self.put(i, Verdict::Out(BeginReply::HostDown(why)));
+        }
+    }
+
+    async fn lock_floats(&mut self, connection: &mut PgConnection) -> Result<BTreeMap<AgentId, Balance>, sqlx::Error> {
+        let agents: BTreeSet<AgentId> = self.going().map(|(_, payment)| payment.agent_id).collect();
+        if agents.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let balances = ledger::lock_balances(connection, &agents.into_iter().collect::<Vec<_>>()).await?;
+        for verdict in &mut self.verdicts {
+            if let Verdict::Going(payment) = verdict
+                && !balances.get(&payment.agent_id).is_some_and(|balance| balance.active)
+            {
+                *verdict = Verdict::Out(BeginReply::Suspended);
+            }
+        }
+        Ok(balances)
+    }
+
+    /// Decides whose float suffices, claims the keys, and computes the holds of those whose key was free.
+    async fn claim_keys_and_holds(
+        &mut self,
+        connection: &mut PgConnection,
+        balances: BTreeMap<AgentId, Balance>,
+    ) -> Result<Held, sqlx::Error> {
+        let (_, short) = self.allocate(balances.clone());
+        for i in short {
+            self.put(i, Verdict::Refused(BusinessRefusal::FloatInsufficient));
+        }
+        let claims: Vec<store::KeyClaim<'_>> = self
+            .verdicts
+            .iter()
+            .zip(self.jobs)
+            .filter_map(|(verdict, job)| match verdict {
+                Verdict::Going(payment) => Some(store::KeyClaim { job, outcome: StoredOutcome::Payment(payment.id) }),
+                Verdict::Refused(refusal) => Some(store::KeyClaim { job, outcome: StoredOutcome::Refusal(*refusal) }),
+                Verdict::Mine(_) | Verdict::Out(_) => None,
+            })
+            .collect();
+        let claimed = store::insert_keys(connection, &claims).await?;
+        for (verdict, job) in self.verdicts.iter_mut().zip(self.jobs) {
+            let wanted = matches!(verdict, Verdict::Going(_) | Verdict::Refused(_));
+            if wanted && !claimed.contains(&(job.agent_id, job.key.clone())) {
+                *verdict = Verdict::Out(BeginReply::Again);
+            }
+        }
+        let (held, short) = self.allocate(balances);
+        if short.is_empty() { Ok(held) } else { Err(sqlx::Error::Protocol("holds do not fit their floats".to_owned())) }
+    }
+
+    /// Holds of every payment still going, in order; and those whose float does not suffice.
+    fn allocate(&self, mut balances: BTreeMap<AgentId, Balance>) -> (Held, Vec<usize>) {
+        let mut transfers = Vec::new();
+        let mut short = Vec::new();
+        let mut touched = BTreeSet::new();
+        for (i, payment) in self.going() {
+            let (Some(balance), Some(job)) = (balances.get_mut(&payment.agent_id), self.jobs.get(i)) else { continue };
+            if !balance.covers(payment.amount) {
+                short.push(i);
+                continue;
+            }
+            for hold in holds(payment, job) {
+                match balance.apply(&hold) {
+                    Ok(position) => transfers.push((hold, position)),
+                    Err(_) => short.push(i),
+                }
+            }
+            touched.insert(payment.agent_id);
+        }
+        balances.retain(|agent, _| touched.contains(agent));
+        (Held { transfers, balances }, short)
+    }
+
+    async fn free_what_fell_out(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let going: BTreeSet<PaymentId> = self.going().map(|(_, payment)| payment.id).collect();
+        let out: Vec<PaymentId> = self.locked.difference(&going).copied().collect();
+        store::delete_locks(connection, &out).await
+    }
+
+    async fn write_payments(&self, connection: &mut PgConnection, tools: &Tools, held: Held) -> Result<(), sqlx::Error> {
+        let payments: Vec<&Payment> = self.going().map(|(_, payment)| payment).collect();
+        if payments.is_empty() {
+            return Ok(());
+        }
+        store::insert_payments(connection, &payments).await?;
+        store::insert_legs(connection, &payments).await?;
+        store::insert_work(connection, &payments, tools).await?;
+        ledger::record(connection, &held.transfers, held.balances.values()).await?;
+        let events: Vec<audit::Event> =
+            self.going().filter_map(|(i, payment)| self.jobs.get(i).map(|job| began(payment, job))).collect();
+        audit::append(connection, &events).await
+    }
+
+    fn put(&mut self, i: usize, verdict: Verdict) {
+        if let Some(slot) = self.verdicts.get_mut(i) {
+            *slot = verdict;
+        }
+    }
+
+    fn replies(self) -> Vec<BeginReply> {
+        self.verdicts
+            .into_iter()
+            .zip(self.jobs)
+            .map(|(verdict, job)| match verdict {
+                Verdict::Going(payment) | Verdict::Mine(payment) => BeginReply::Begun(payment),
+                Verdict::Refused(refusal) => BeginReply::Replay(Stored {
+                    request: job.request(),
+                    outcome: StoredOutcome::Refusal(refusal),
+                }),
+                Verdict::Out(reply) => reply,
+            })
+            .collect()
+    }
+}
+
+/// A key that was there before: a replay, unless an earlier run of this very transaction stored it.
+fn replay(job: &BeginJob, stored: &Stored, quote: Option<&Lookup>) -> Verdict {
+    match (stored.outcome, quote) {
+        (StoredOutcome::Payment(id), Some(quote)) if id == job.payment_id => Verdict::Mine(Box::new(payment(job, quote))),
+        _ => Verdict::Out(BeginReply::Replay(stored.clone())),
+    }
+}
+
+/// Whether a quote may be paid: it is this agent's, it lives, and the amount is its own. In this order.
+fn admit(job: &BeginJob, quote: Option<&Lookup>) -> Verdict {
+    let Some(quote) = quote else { return Verdict::Out(BeginReply::LookupNotFound) };
+    if job.taken_at >= quote.expires_at {
+        return Verdict::Refused(BusinessRefusal::QuoteExpired);
+    }
+    if job.amount != quote.total {
+        return Verdict::Refused(BusinessRefusal::AmountDiffers);
+    }
+    Verdict::Going(Box::new(payment(job, quote)))
+}
+
+fn payment(job: &BeginJob, quote: &Lookup) -> Payment {
+    let legs = quote.quote.legs.iter().zip(job.references).zip(job.holds).zip(job.not_after).zip(0_i16..);
+    let legs = legs.map(|((((leg, reference), hold), not_after), ordinal)| Leg {
+        ordinal,
+        authority: leg.authority,
+        reference,
+        document_id: leg.document_id.clone(),
+        amount: leg.amount,
+        periods: leg.periods.clone(),
+        hold: (!leg.amount.is_zero()).then_some(hold),
+        not_after,
+        state: LegState::Sent,
+        reversal: None,
+    });
+    let [.., fee_hold] = job.holds;
+    Payment {
+        id: job.payment_id,
+        agent_id: job.agent_id,
+        agent_no: job.agent_no,
+        agent_code: job.agent_code.clone(),
+        lookup_id: quote.lookup_id,
+        plate: quote.plate.clone(),
+        amount: quote.total,
+        fee: quote.fee,
+        fee_hold: (!quote.fee.is_zero()).then_some(fee_hold),
+        taken_at: job.taken_at,
+        quote_expires_at: quote.expires_at,
+        next_due_on: quote.quote.next_due_on,
+        titip_no: None,
+        receipt_no: None,
+        cancel_requested: false,
+        state: State::Held,
+        legs: legs.collect(),
+    }
+}
+
+/// One pending hold per leg and one for the fee, under the ids chosen before.
+fn holds(payment: &Payment, job: &BeginJob) -> Vec<Transfer> {
+    let of = |leg| For {
+        agent_id: payment.agent_id,
+        agent_no: payment.agent_no,
+        payment_id: payment.id,
+        leg,
+        at: job.at,
+    };
+    let named = |hold: Option<Transfer>, id: Option<TransferId>| hold.zip(id).map(|(row, id)| Transfer { id, ..row });
+    let legs = payment.legs.iter().filter_map(|leg| named(ledger::hold(of(Some(leg.ordinal)), leg.amount), leg.hold));
+    legs.chain(named(ledger::hold(of(None), payment.fee), payment.fee_hold)).collect()
+}
+
+fn began(payment: &Payment, job: &BeginJob) -> audit::Event {
+    let plate = audit::salted(payment.id.0, &payment.plate);
+    let legs: Vec<_> = payment
+        .legs
+        .iter()
+        .map(|leg| json!({"authority": leg.authority, "reference": leg.reference, "amount": leg.amount}))
+        .collect();
+    let facts = json!({
+        "from": null, "to": "held", "lookup_id": payment.lookup_id, "plate_salted": plate, "amount": payment.amount,
+        "fee": payment.fee, "legs": legs,
+    });
+    audit::Event::new(job.at, &format!("agent:{}", payment.agent_code), "payment", payment.id.0, facts)
+}

@@ -1,0 +1,227 @@
+//! The statements of tx A, one a table, for many payments at once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::begin::{BeginJob, BusinessRefusal, Stored, StoredOutcome};
+use super::journal::Tools;
+use super::state::{Leg, Payment};
+use crate::domain::{AgentId, BillPeriod, BusinessDate, PaymentId, Timestamp};
+
+type Key = (AgentId, String);
+
+/// Keys of these jobs that were used before.
+pub(super) async fn keys(connection: &mut PgConnection, jobs: &[&BeginJob]) -> Result<HashMap<Key, Stored>, sqlx::Error> {
+    let agents: Vec<Uuid> = jobs.iter().map(|job| job.agent_id.0).collect();
+    let keys: Vec<String> = jobs.iter().map(|job| job.key.clone()).collect();
+    let rows = sqlx::query!(
+        "SELECT k.agent_id, k.key, k.request, k.payment_id, k.refusal AS \"refusal: Json<BusinessRefusal>\"
+         FROM unnest($1::uuid[], $2::text[]) u (agent_id, key) JOIN idempotency_key k USING (agent_id, key)",
+        &agents, &keys
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let outcome = stored_outcome(r.payment_id, r.refusal)?;
+            Ok(((AgentId(r.agent_id), r.key), Stored { request: r.request, outcome }))
+        })
+        .collect()
+}
+
+/// What one key was used for.
+pub(super) async fn key(connection: &mut PgConnection, agent: AgentId, key: &str) -> Result<Option<Stored>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT request, payment_id, refusal AS \"refusal: Json<BusinessRefusal>\" FROM idempotency_key WHERE agent_id = $1 AND key = $2",
+        agent.0, key
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|r| Ok(Stored { outcome: stored_outcome(r.payment_id, r.refusal)?, request: r.request })).transpose()
+}
+
+fn stored_outcome(payment: Option<Uuid>, refusal: Option<Json<BusinessRefusal>>) -> Result<StoredOutcome, sqlx::Error> {
+    match (payment, refusal) {
+        (Some(id), None) => Ok(StoredOutcome::Payment(PaymentId(id))),
+        (None, Some(Json(refusal))) => Ok(StoredOutcome::Refusal(refusal)),
+        _ => Err(sqlx::Error::Decode("a key names a payment or a refusal".into())),
+    }
+}
+
+/// A key with its outcome.
+pub(super) struct KeyClaim<'a> {
+    pub(super) job: &'a BeginJob,
+    pub(super) outcome: StoredOutcome,
+}
+
+/// Stores keys; tells those that were free. Waits for another transaction that is storing the same.
+pub(super) async fn insert_keys(
+    connection: &mut PgConnection,
+    claims: &[KeyClaim<'_>],
+) -> Result<BTreeSet<Key>, sqlx::Error> {
+    if claims.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let agents: Vec<Uuid> = claims.iter().map(|c| c.job.agent_id.0).collect();
+    let keys: Vec<String> = claims.iter().map(|c| c.job.key.clone()).collect();
+    let requests: Vec<serde_json::Value> = claims.iter().map(|c| c.job.request()).collect();
+    let (mut payments, mut refusals) = (vec![], vec![]);
+    for claim in claims {
+        let (payment, refusal) = match claim.outcome {
+            StoredOutcome::Payment(id) => (Some(id.0), None),
+            StoredOutcome::Refusal(refusal) => (None, Some(Json(refusal))),
+        };
+        payments.push(payment);
+        refusals.push(refusal);
+    }
+    let ats: Vec<Timestamp> = claims.iter().map(|c| c.job.at).collect();
+    let rows = sqlx::query!(
+        "INSERT INTO idempotency_key (agent_id, key, request, payment_id, refusal, created_at)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::uuid[], $5::jsonb[], $6::timestamptz[]) ORDER BY 1, 2
+         ON CONFLICT DO NOTHING RETURNING agent_id, key",
+        &agents, &keys, &requests, &payments as &[Option<Uuid>], &refusals as &[Option<Json<BusinessRefusal>>], &ats
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|r| (AgentId(r.agent_id), r.key)).collect())
+}
+
+/// A lock that a payment needs: one a period, the first stands for the vehicle.
+pub(super) struct WantedLock {
+    pub(super) plate: String,
+    pub(super) due_on: BusinessDate,
+    pub(super) payment_id: PaymentId,
+    leads: bool,
+}
+
+impl WantedLock {
+    pub(super) fn of(payment: &Payment) -> Vec<Self> {
+        let dates: BTreeSet<BusinessDate> = payment.legs.iter().flat_map(|l| &l.periods).map(|p| p.due_on).collect();
+        dates
+            .into_iter()
+            .enumerate()
+            .map(|(i, due_on)| Self { plate: payment.plate.clone(), due_on, payment_id: payment.id, leads: i == 0 })
+            .collect()
+    }
+}
+
+/// Takes the locks that are free; tells how many each payment got. Waits for a transaction that is taking the same.
+pub(super) async fn insert_locks(
+    connection: &mut PgConnection,
+    wanted: &[WantedLock],
+) -> Result<BTreeMap<PaymentId, usize>, sqlx::Error> {
+    let plates: Vec<String> = wanted.iter().map(|l| l.plate.clone()).collect();
+    let dates: Vec<chrono::NaiveDate> = wanted.iter().map(|l| l.due_on.date()).collect();
+    let payments: Vec<Uuid> = wanted.iter().map(|l| l.payment_id.0).collect();
+    let leads: Vec<bool> = wanted.iter().map(|l| l.leads).collect();
+    let rows = sqlx::query_scalar!(
+        "INSERT INTO vehicle_lock (plate, due_on, payment_id, is_open, leads)
+         SELECT plate, due_on, payment_id, true, leads
+         FROM unnest($1::text[], $2::date[], $3::uuid[], $4::boolean[]) WITH ORDINALITY u (plate, due_on, payment_id, leads, n)
+         ORDER BY plate, due_on, n
+         ON CONFLICT DO NOTHING RETURNING payment_id",
+        &plates, &dates, &payments, &leads
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut got = BTreeMap::new();
+    for id in rows {
+        *got.entry(PaymentId(id)).or_default() += 1;
+    }
+    Ok(got)
+}
+
+/// Periods of these plates that are paid.
+pub(super) async fn paid_periods(
+    connection: &mut PgConnection,
+    plates: &[String],
+) -> Result<BTreeSet<(String, BusinessDate)>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT plate, due_on FROM vehicle_lock WHERE plate = ANY($1) AND NOT is_open", plates)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|r| (r.plate, r.due_on.into())).collect())
+}
+
+/// Frees the locks of payments that ended.
+pub(super) async fn delete_locks(connection: &mut PgConnection, payments: &[PaymentId]) -> Result<(), sqlx::Error> {
+    if payments.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = payments.iter().map(|id| id.0).collect();
+    sqlx::query!("DELETE FROM vehicle_lock WHERE payment_id = ANY($1)", &ids).execute(connection).await?;
+    Ok(())
+}
+
+/// Writes payments that begin.
+pub(super) async fn insert_payments(connection: &mut PgConnection, payments: &[&Payment]) -> Result<(), sqlx::Error> {
+    let uuids = |f: &dyn Fn(&Payment) -> Uuid| -> Vec<Uuid> { payments.iter().map(|p| f(p)).collect() };
+    let (ids, agents, lookups) = (uuids(&|p| p.id.0), uuids(&|p| p.agent_id.0), uuids(&|p| p.lookup_id.0));
+    let plates: Vec<String> = payments.iter().map(|p| p.plate.clone()).collect();
+    let amounts: Vec<i64> = payments.iter().map(|p| p.amount.get()).collect();
+    let fees: Vec<i64> = payments.iter().map(|p| p.fee.get()).collect();
+    let fee_holds: Vec<Option<Uuid>> = payments.iter().map(|p| p.fee_hold.map(|id| id.0)).collect();
+    let taken: Vec<Timestamp> = payments.iter().map(|p| p.taken_at).collect();
+    let expires: Vec<Timestamp> = payments.iter().map(|p| p.quote_expires_at).collect();
+    sqlx::query!(
+        "INSERT INTO payment (payment_id, agent_id, lookup_id, plate, amount, fee, fee_hold_id, state, taken_at, quote_expires_at)
+         SELECT i, a, l, p, m, f, h, 'held', t, e
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[], $8::timestamptz[], $9::timestamptz[])
+              u (i, a, l, p, m, f, h, t, e)",
+        &ids, &agents, &lookups, &plates, &amounts, &fees, &fee_holds as &[Option<Uuid>], &taken, &expires
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes their legs, counted as sent: the first copies may leave as soon as this is committed.
+pub(super) async fn insert_legs(connection: &mut PgConnection, payments: &[&Payment]) -> Result<(), sqlx::Error> {
+    let legs: Vec<(&Payment, &Leg)> = payments.iter().flat_map(|p| p.legs.iter().map(move |leg| (*p, leg))).collect();
+    insert_leg_rows(connection, &legs).await
+}
+
+/// Writes legs of payments.
+pub(super) async fn insert_leg_rows(
+    connection: &mut PgConnection,
+    legs: &[(&Payment, &Leg)],
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = legs.iter().map(|(p, _)| p.id.0).collect();
+    let ordinals: Vec<i16> = legs.iter().map(|(_, l)| l.ordinal).collect();
+    let authorities: Vec<String> = legs.iter().map(|(_, l)| l.authority.as_str().to_owned()).collect();
+    let references: Vec<Uuid> = legs.iter().map(|(_, l)| l.reference.0).collect();
+    let documents: Vec<String> = legs.iter().map(|(_, l)| l.document_id.clone()).collect();
+    let amounts: Vec<i64> = legs.iter().map(|(_, l)| l.amount.get()).collect();
+    let periods: Vec<Json<&Vec<BillPeriod>>> = legs.iter().map(|(_, l)| Json(&l.periods)).collect();
+    let holds: Vec<Option<Uuid>> = legs.iter().map(|(_, l)| l.hold.map(|id| id.0)).collect();
+    let not_after: Vec<Timestamp> = legs.iter().map(|(_, l)| l.not_after).collect();
+    sqlx::query!(
+        "INSERT INTO payment_leg (payment_id, ordinal, authority, reference, document_id, amount, periods, hold_id, state, not_after)
+         SELECT i, o, a, r, d, m, p, h, 'sent', n
+         FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::text[], $6::bigint[], $7::jsonb[], $8::uuid[], $9::timestamptz[])
+              u (i, o, a, r, d, m, p, h, n)",
+        &ids, &ordinals, &authorities, &references, &documents, &amounts, &periods as _, &holds as &[Option<Uuid>], &not_after
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Leases them to the task that begins them: fencing number 1, by the database's clock.
+pub(super) async fn insert_work(
+    connection: &mut PgConnection,
+    payments: &[&Payment],
+    tools: &Tools,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = payments.iter().map(|p| p.id.0).collect();
+    sqlx::query!(
+        "INSERT INTO payment_work (payment_id, fence, holder, lease_until, due_at, tries)
+         SELECT i, 1, $2, now() + make_interval(secs => $3), now(), 0 FROM unnest($1::uuid[]) u (i)",
+        &ids, &*tools.instance, f64::from(tools.lease_s)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! A change in the making: events applied in memory, committed together in one tx B.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::state::{Payment, StateName};
+use super::step::{Effect, Event, Forbidden, Limits};
+use crate::audit;
+use crate::domain::{MoneyError, Rupiah, TransferId};
+use crate::ledger::{self, AccountNo, AgentAccount, For, Transfer};
+use crate::receipt::Kind;
+use crate::upstream::Evidence;
+
+/// Who moves a payment, and by what right.
+#[derive(Debug, Clone)]
+pub(super) struct Mover {
+    /// As audit events name it: `agent:PSN-0001`, `resolver`, `night`, `person:siti`.
+    pub(super) actor: String,
+    /// The fencing number it holds.
+    pub(super) fence: i64,
+}
+
+/// What happens to the work row at the end of a change that leaves the payment open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// The same task goes on.
+    KeepLease,
+    /// Somebody asks again in so many milliseconds.
+    AskIn(i64),
+}
+
+/// Events of one payment on their way into one transaction.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) mover: Mover,
+    pub(super) from: StateName,
+    pub(super) payment: Payment,
+    pub(super) effects: Vec<Effect>,
+    pub(super) evidence: Vec<Evidence>,
+    happened: Vec<String>,
+}
+
+impl Change {
+    pub(super) fn of(payment: Payment, mover: Mover) -> Self {
+        let from = payment.state.name();
+        Self { mover, from, payment, effects: vec![], evidence: vec![], happened: vec![] }
+    }
+
+    /// Applies one event with what proves it.
+    pub(super) fn apply(
+        &mut self,
+        event: &Event,
+        evidence: Option<Box<Evidence>>,
+        now: DateTime<Utc>,
+        limits: Limits,
+    ) -> Result<(), Forbidden> {
+        let effects = self.payment.step(event, now, limits)?;
+        for effect in effects {
+            if !(matches!(effect, Effect::Issue(_)) && self.effects.contains(&effect)) {
+                self.effects.push(effect);
+            }
+        }
+        self.evidence.extend(evidence.map(|evidence| *evidence));
+        self.happened.push(name_of(event));
+        Ok(())
+    }
+
+    /// Keeps an answer that proves nothing yet.
+    pub(super) fn note(&mut self, evidence: Option<Box<Evidence>>) {
+        self.evidence.extend(evidence.map(|evidence| *evidence));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.happened.is_empty() && self.evidence.is_empty()
+    }
+
+    /// The job that commits it. A Titip for a payment that ends in the same commit was never handed over.
+    pub(super) fn into_job(mut self, after: After, at: DateTime<Utc>) -> Result<SettleJob, MoneyError> {
+        if !self.payment.state.name().is_open() {
+            self.effects.retain(|effect| *effect != Effect::Issue(Kind::Titip));
+        }
+        let transfers = self.transfers(at)?;
+        let owed = AccountNo::of_agent(self.payment.agent_no, AgentAccount::OwedToCitizens);
+        let debt = Rupiah::sum(transfers.iter().filter(|t| t.credit == owed).map(|t| t.amount))?;
+        let facts = json!({
+            "from": self.from.as_str(), "to": self.payment.state.name().as_str(), "events": self.happened,
+            "amount": self.payment.amount, "fence": self.mover.fence,
+        });
+        let audit = audit::Event::new(at, &self.mover.actor, "payment", self.payment.id.0, facts);
+        Ok(SettleJob { change: self, after, transfers, debt, audit, at })
+    }
+
+    fn transfers(&self, at: DateTime<Utc>) -> Result<Vec<Transfer>, MoneyError> {
+        let payment = &self.payment;
+        let of = |leg| For { agent_id: payment.agent_id, agent_no: payment.agent_no, payment_id: payment.id, leg, at };
+        let paper_out = payment.titip_no.is_some() || payment.receipt_no.is_some();
+        let held = |ordinal: i16| payment.leg(ordinal).and_then(|leg| leg.hold.map(|hold| (leg, hold)));
+        let mut rows = Vec::new();
+        for effect in &self.effects {
+            match effect {
+                Effect::Post(o) => {
+                    if let Some((leg, hold)) = held(*o) {
+                        rows.extend(ledger::post(of(Some(*o)), hold, &leg.periods)?);
+                    }
+                }
+                Effect::Void(o) => {
+                    rows.extend(held(*o).map(|(leg, hold)| ledger::void(of(Some(*o)), hold, leg.amount, paper_out)));
+                }
+                Effect::PostFee => rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee))),
+                Effect::VoidFee => {
+                    rows.extend(self.fee_row(|hold| ledger::void(of(None), hold, payment.fee, paper_out)));
+                }
+                Effect::Reverse(o) => {
+                    if let Some(leg) = payment.leg(*o) {
+                        rows.extend(ledger::reverse(of(Some(*o)), &leg.periods)?);
+                    }
+                }
+                Effect::ReverseFee => rows.extend(ledger::reverse_fee(of(None), payment.fee)),
+                Effect::Issue(_) | Effect::Case(..) => {}
+            }
+        }
+        Ok(rows)
+    }
+
+    fn fee_row(&self, row: impl FnOnce(TransferId) -> Transfer) -> Option<Transfer> {
+        self.payment.fee_hold.map(row)
+    }
+}
+
+/// A change ready to be committed; every id in it is chosen, so that committing it twice is committing it once.
+#[derive(Debug, Clone)]
+pub(super) struct SettleJob {
+    pub(super) change: Change,
+    pub(super) after: After,
+    pub(super) transfers: Vec<Transfer>,
+    pub(super) debt: Rupiah,
+    pub(super) audit: audit::Event,
+    pub(super) at: DateTime<Utc>,
+}
+
+fn name_of(event: &Event) -> String {
+    match event {
+        Event::TakenOver => "taken over".to_owned(),
+        Event::Sending(o, not_after) => format!("sending leg {o} until {}", not_after.to_rfc3339()),
+        Event::Booked(o, _) => format!("leg {o} booked"),
+        Event::ReversedThere(o) => format!("leg {o} reversed there"),
+        Event::Refused(o, code) => format!("leg {o} refused: {code}"),
+        Event::Silent(o, _) => format!("leg {o} silent"),
+        Event::Contradicts(o, what) => format!("leg {o} contradicts: {what}"),
+        Event::NeverSent(o) => format!("leg {o} never sent"),
+        Event::Absent(o) => format!("leg {o} absent"),
+        Event::CancelAsked => "cancel asked".to_owned(),
+        Event::Reopened { refuse } => format!("reopened, refuse if absent: {refuse}"),
+        Event::PaidElsewhere(o) => format!("leg {o} paid elsewhere"),
+        Event::ReversalApproved(_) => "reversal approved".to_owned(),
+        Event::ReversalAgreed(o, on) => format!("leg {o} reversal agreed on {on}"),
+        Event::ReversalRefused(o, code) => format!("leg {o} reversal refused: {code}"),
+    }
+}

@@ -1,0 +1,199 @@
+//! The journal: commits what has queued while the last commit was under way.
+//!
+//! Up to 128 payments a transaction and no timer, so an idle gateway adds no latency. A commit without an answer is run
+//! again with the same ids on a new connection, which waits for the lost one by the unique keys; connections here belong
+//! to no pool and are dropped whenever anything about them is unknown. A batch that fails is committed one by one, so
+//! that one payment never fails its neighbours. Tasks here outlive every client.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::begin::{BeginJob, BeginReply};
+use super::change::SettleJob;
+use super::state::Payment;
+use crate::db::{self, Db};
+use crate::receipt::SigningKey;
+
+/// Payments in one transaction, at most.
+const BATCH_MAX: usize = 128;
+/// Jobs that may wait; more are turned away as overload, with nothing stored.
+const QUEUE_MAX: usize = 4096;
+const RETRIES_MAX: u32 = 5;
+
+/// Why a job was not committed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum JournalError {
+    /// The database went away: whether the job is committed is not known, and may never be.
+    #[error("the database does not answer")]
+    Lost,
+    /// The database refuses this job alone, by this constraint or for this reason.
+    #[error("the database refuses: {0}")]
+    Refused(String),
+    /// Too many jobs wait.
+    #[error("overloaded")]
+    Overloaded,
+}
+
+/// What a batch needs beside its jobs.
+#[derive(Debug, Clone)]
+pub(super) struct Tools {
+    pub(super) key: Arc<SigningKey>,
+    pub(super) instance: Arc<str>,
+    pub(super) lease_s: i32,
+}
+
+/// Jobs that can be committed together.
+pub(super) trait Batch: Send + Sync + Sized + 'static {
+    /// What each job is answered.
+    type Reply: Send + 'static;
+    /// How long a job may wait for the database.
+    const PATIENCE: Duration;
+    /// Writes all jobs in the open transaction; one reply a job, in order.
+    fn write(
+        connection: &mut PgConnection,
+        tools: &Tools,
+        jobs: &[&Self],
+    ) -> impl Future<Output = Result<Vec<Self::Reply>, sqlx::Error>> + Send;
+}
+
+type Waiting<J> = (J, oneshot::Sender<Result<<J as Batch>::Reply, JournalError>>);
+
+/// Both queues.
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    begin: mpsc::Sender<Waiting<BeginJob>>,
+    settle: mpsc::Sender<Waiting<SettleJob>>,
+}
+
+impl Journal {
+    /// Starts the writers; they end when the journal is dropped and the queues are empty.
+    pub(super) fn start(db: &Db, tools: &Tools) -> Self {
+        Self { begin: spawn(db, tools), settle: spawn(db, tools) }
+    }
+
+    pub(super) async fn begin(&self, job: BeginJob) -> Result<BeginReply, JournalError> {
+        enqueue(&self.begin, job).await
+    }
+
+    /// None when somebody else moved the payment first.
+    pub(super) async fn settle(&self, job: SettleJob) -> Result<Option<Payment>, JournalError> {
+        enqueue(&self.settle, job).await
+    }
+}
+
+async fn enqueue<J: Batch>(queue: &mpsc::Sender<Waiting<J>>, job: J) -> Result<J::Reply, JournalError> {
+    let (reply, answer) = oneshot::channel();
+    queue.try_send((job, reply)).map_err(|_| JournalError::Overloaded)?;
+    answer.await.unwrap_or(Err(JournalError::Lost))
+}
+
+fn spawn<J: Batch>(db: &Db, tools: &Tools) -> mpsc::Sender<Waiting<J>> {
+    let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+    let jobs = Arc::new(Mutex::new(jobs));
+    tokio::spawn(write_all(db.clone(), tools.clone(), jobs));
+    queue
+}
+
+async fn write_all<J: Batch>(db: Db, tools: Tools, queue: Arc<Mutex<mpsc::Receiver<Waiting<J>>>>) {
+    let mut writer = Writer { db, tools, connection: None };
+    loop {
+        let mut waiting = Vec::with_capacity(BATCH_MAX);
+        if queue.lock().await.recv_many(&mut waiting, BATCH_MAX).await == 0 {
+            return;
+        }
+        metrics::histogram!("journal_batch").record(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
+        let (jobs, replies): (Vec<J>, Vec<_>) = waiting.into_iter().unzip();
+        let jobs: Vec<&J> = jobs.iter().collect();
+        for (reply, answer) in replies.into_iter().zip(writer.commit(&jobs).await) {
+            // Whoever asked may be gone; the commit stands all the same.
+            drop(reply.send(answer));
+        }
+    }
+}
+
+struct Writer {
+    db: Db,
+    tools: Tools,
+    connection: Option<PgConnection>,
+}
+
+impl Writer {
+    async fn commit<J: Batch>(&mut self, jobs: &[&J]) -> Vec<Result<J::Reply, JournalError>> {
+        match self.commit_together(jobs).await {
+            Ok(replies) => replies.into_iter().map(Ok).collect(),
+            Err(JournalError::Refused(why)) if jobs.len() > 1 => {
+                tracing::warn!(jobs = jobs.len(), why, "a batch failed; committing its payments one by one");
+                let mut replies = Vec::with_capacity(jobs.len());
+                for job in jobs {
+                    replies.push(self.commit_together(&[*job]).await.and_then(|mut r| r.pop().ok_or(JournalError::Lost)));
+                }
+                replies
+            }
+            Err(why) => jobs.iter().map(|_| Err(why.clone())).collect(),
+        }
+    }
+
+    /// Commits all jobs in one transaction, again and again while only the connection is to blame.
+    async fn commit_together<J: Batch>(&mut self, jobs: &[&J]) -> Result<Vec<J::Reply>, JournalError> {
+        let give_up_at = Instant::now() + J::PATIENCE;
+        let mut retries = 0;
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let why = match self.try_once(jobs).await {
+                Ok(replies) => return Ok(replies),
+                Err(why) => why,
+            };
+            // A connection in an unknown condition is never used again.
+            self.connection = None;
+            if db::is_retryable(&why) && retries < RETRIES_MAX {
+                retries += 1;
+            } else if !db::is_connection_loss(&why) {
+                return Err(JournalError::Refused(db::constraint(&why).map_or_else(|| why.to_string(), str::to_owned)));
+            }
+            if Instant::now() + pause > give_up_at {
+                tracing::error!(jobs = jobs.len(), %why, "the database does not answer");
+                return Err(JournalError::Lost);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    async fn try_once<J: Batch>(&mut self, jobs: &[&J]) -> Result<Vec<J::Reply>, sqlx::Error> {
+        let deadline = self.db.commit_deadline();
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => {
+                let fresh = within(deadline, self.db.connection()).await?;
+                self.connection.insert(fresh)
+            }
+        };
+        connection.execute("BEGIN").await?;
+        let replies = J::write(connection, &self.tools, jobs).await;
+        match replies {
+            Ok(replies) => {
+                within(deadline, async { connection.execute("COMMIT").await.map(drop) }).await?;
+                Ok(replies)
+            }
+            Err(why) => {
+                if let Some(connection) = self.connection.take() {
+                    drop(connection.close().await);
+                }
+                Err(why)
+            }
+        }
+    }
+}
+
+/// Bounds what may wait for ever (a COMMIT for its standby). What was cut off is unknown; its connection is dropped.
+async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(deadline, work).await {
+        Ok(result) => result,
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within the deadline"))),
+    }
+}

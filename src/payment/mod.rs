@@ -1,0 +1,125 @@
+//! Payments: exactly once, whatever breaks.
+//!
+//! `pay` begins a payment (tx A), calls the authorities outside any transaction and commits their answers (tx B).
+//! The resolver goes on with whatever a request left open. Both move payments only through the pure transitions of
+//! `step` and the one guard of `settle`. Promises: only an authority's word ends a payment; an unknown outcome is a
+//! state, not a failure; each `not_after` is committed before its copy leaves. Never holds a transaction during a call,
+//! never puts a timeout around a money transaction of a pooled connection.
+
+mod approval;
+mod begin;
+mod begin_store;
+mod cancel;
+mod change;
+mod journal;
+mod pay;
+mod resolver;
+mod settle;
+mod settle_store;
+mod state;
+mod step;
+mod store;
+mod view;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+pub use approval::{Approved, Decision};
+pub use begin::BusinessRefusal;
+pub use pay::{PayAnswer, PayRequest};
+pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
+pub use step::{Effect, Event, Forbidden, Limits};
+pub use view::{Filter, PaymentView, Scope, view, views};
+
+use crate::config::Config;
+use crate::db::Db;
+use crate::domain::{Clock, PaymentId};
+use crate::receipt::SigningKey;
+use crate::upstream::Upstream;
+use journal::{Journal, Tools};
+
+/// Why there is no payment to show.
+#[derive(Debug, thiserror::Error)]
+pub enum PayError {
+    /// The key was used for something else.
+    #[error("the key was used with other content")]
+    KeyReused {
+        /// Fields that differ.
+        differs: Vec<&'static str>,
+    },
+    /// The first request with this key is still at work.
+    #[error("the first request is still at work")]
+    InProgress {
+        /// Its payment.
+        payment_id: PaymentId,
+    },
+    /// Refused, stored under the key and replayed for ever.
+    #[error("refused: {0:?}")]
+    Refused(BusinessRefusal),
+    /// No quote of this agent has that id.
+    #[error("no such lookup")]
+    LookupNotFound,
+    /// The agent is suspended.
+    #[error("the agent is suspended")]
+    Suspended,
+    /// A host may not be sent payments now.
+    #[error("a host is down")]
+    HostDown,
+    /// The database or the queue cannot say: the same key again tells.
+    #[error("try the same key again")]
+    TryAgain,
+    /// Our own bug.
+    #[error("broken: {0}")]
+    Broken(String),
+    /// The database failed.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+}
+
+/// The use case with what it needs.
+#[derive(Debug, Clone)]
+pub struct Payments {
+    db: Db,
+    upstream: Upstream,
+    clock: Clock,
+    journal: Journal,
+    tools: Tools,
+    limits: Limits,
+    travel: TimeDelta,
+    tolerance: TimeDelta,
+}
+
+impl Payments {
+    /// Starts the journal's writers.
+    #[must_use]
+    pub fn start(db: &Db, upstream: &Upstream, clock: &Clock, key: Arc<SigningKey>, config: &Config) -> Self {
+        let tools = Tools {
+            key,
+            instance: config.instance().into(),
+            lease_s: i32::try_from(config.payment.lease_s).unwrap_or(i32::MAX),
+        };
+        let seconds = |s: u32| TimeDelta::seconds(i64::from(s));
+        Self {
+            db: db.clone(),
+            upstream: upstream.clone(),
+            clock: clock.clone(),
+            journal: Journal::start(db, &tools),
+            tools,
+            limits: Limits { resend_within: seconds(config.payment.resend_within_s) },
+            travel: seconds(config.upstream.not_after_s),
+            tolerance: seconds(config.upstream.tolerance_s),
+        }
+    }
+
+    /// When a doubt is first asked about: soon, for most are settled by one question.
+    const fn first_ask_ms(&self) -> i64 {
+        let _ = self;
+        1_000
+    }
+
+    /// A copy that would arrive this close to its `not_after` is not sent.
+    fn late_margin_ms(&self) -> i64 {
+        (self.travel.num_milliseconds() / 10).min(2_000)
+    }
+}

@@ -1,0 +1,248 @@
+//! The request's own way through a payment: tx A, the calls outside any transaction, tx B.
+//!
+//! Runs in a task of its own: a client that goes away cancels nothing.
+
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+
+use super::begin::{BeginJob, BeginReply, BusinessRefusal, HostDown, Stored, StoredOutcome};
+use super::begin_store;
+use super::change::{After, Change, Mover};
+use super::journal::JournalError;
+use super::state::Payment;
+use super::step::Event;
+use super::view::{self, PaymentView, Scope};
+use super::{PayError, Payments, settle_store, store};
+use crate::agents::Agent;
+use crate::domain::{Authority, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId};
+use crate::upstream::{Paid, StatusAnswer};
+
+/// What an agent asks for.
+#[derive(Debug, Clone)]
+pub struct PayRequest {
+    /// The agent.
+    pub agent: Agent,
+    /// `Idempotency-Key`, unquoted.
+    pub key: String,
+    /// The quote.
+    pub lookup_id: LookupId,
+    /// What the citizen handed over: the quote's total.
+    pub amount: Rupiah,
+}
+
+/// A payment, and whether the key had been used before.
+#[derive(Debug, Clone)]
+pub struct PayAnswer {
+    /// The payment in its present state.
+    pub payment: PaymentView,
+    /// The key was used before.
+    pub replayed: bool,
+}
+
+/// A copy that keeps meeting its twin gives up after so many tries; the twin is at work.
+const AGAIN_MAX: usize = 50;
+
+impl Payments {
+    /// Pays. Call it in a task of its own.
+    ///
+    /// # Errors
+    /// [`PayError`] when no payment exists, or its outcome here cannot be told.
+    pub async fn pay(&self, request: &PayRequest) -> Result<PayAnswer, PayError> {
+        if let Some(stored) = self.stored(request).await? {
+            return self.replay(request, &stored).await;
+        }
+        for _ in 0..AGAIN_MAX {
+            match self.journal.begin(self.job(request)).await {
+                Ok(BeginReply::Begun(payment)) => return self.carry_out(*payment).await,
+                Ok(BeginReply::Replay(stored)) => return self.replay(request, &stored).await,
+                Ok(BeginReply::Again) => {
+                    if let Some(stored) = self.stored(request).await? {
+                        return self.replay(request, &stored).await;
+                    }
+                }
+                Ok(BeginReply::LookupNotFound) => return Err(PayError::LookupNotFound),
+                Ok(BeginReply::Suspended) => return Err(PayError::Suspended),
+                Ok(BeginReply::HostDown(HostDown::Breaker)) => return Err(PayError::HostDown),
+                Err(JournalError::Lost | JournalError::Overloaded) => return Err(PayError::TryAgain),
+                Err(JournalError::Refused(why)) => return Err(PayError::Broken(why)),
+            }
+        }
+        Err(PayError::TryAgain)
+    }
+
+    async fn stored(&self, request: &PayRequest) -> Result<Option<Stored>, PayError> {
+        let mut connection = self.db.requests.acquire().await?;
+        Ok(begin_store::key(&mut connection, request.agent.agent_id, &request.key).await?)
+    }
+
+    fn job(&self, request: &PayRequest) -> BeginJob {
+        let [bapenda, jasa_raharja] = Authority::ALL.map(|authority| self.upstream.host(authority).now());
+        BeginJob {
+            agent_id: request.agent.agent_id,
+            agent_no: request.agent.agent_no,
+            agent_code: request.agent.agent_code.clone(),
+            key: request.key.clone(),
+            lookup_id: request.lookup_id,
+            amount: request.amount,
+            payment_id: PaymentId::new(),
+            references: [Reference::new(), Reference::new()],
+            holds: [TransferId::new(), TransferId::new(), TransferId::new()],
+            taken_at: bapenda.with_nanosecond(0).unwrap_or(bapenda),
+            not_after: [self.not_after(bapenda), self.not_after(jasa_raharja)],
+            host_down: (!self.upstream.may_begin()).then_some(HostDown::Breaker),
+            at: self.clock.now(),
+        }
+    }
+
+    /// Host time plus the travel time a request may take, in whole seconds upwards, as the wire has it.
+    pub(super) fn not_after(&self, host_now: DateTime<Utc>) -> Timestamp {
+        let exact = host_now + self.travel;
+        let whole = exact.with_nanosecond(0).unwrap_or(exact);
+        if whole < exact { whole + TimeDelta::seconds(1) } else { whole }
+    }
+
+    /// The same key again: the same payment in its present state, the same refusal, or the fields that differ.
+    async fn replay(&self, request: &PayRequest, stored: &Stored) -> Result<PayAnswer, PayError> {
+        let asked = serde_json::json!({"lookup_id": request.lookup_id, "amount": request.amount});
+        let differs: Vec<&'static str> =
+            ["lookup_id", "amount"].into_iter().filter(|field| asked[field] != stored.request[field]).collect();
+        if !differs.is_empty() {
+            return Err(PayError::KeyReused { differs });
+        }
+        match stored.outcome {
+            StoredOutcome::Refusal(refusal) => Err(PayError::Refused(refusal)),
+            StoredOutcome::Payment(id) => {
+                let payment = self.view(Scope::Agent(request.agent.agent_id), id).await?.ok_or(PayError::TryAgain)?;
+                if payment.state == super::StateName::Held && payment.at_work {
+                    return Err(PayError::InProgress { payment_id: id });
+                }
+                Ok(PayAnswer { payment, replayed: true })
+            }
+        }
+    }
+
+    /// The calls and tx B. Whatever happens here, the payment is the resolver's once the lease is over.
+    async fn carry_out(&self, payment: Payment) -> Result<PayAnswer, PayError> {
+        let (id, agent_id) = (payment.id, payment.agent_id);
+        let mover = Mover { actor: format!("agent:{}", payment.agent_code), fence: 1 };
+        let change = self.ask_in_order(Change::of(payment, mover)).await;
+        if let super::State::Refused { reason, .. } = &change.payment.state
+            && reason == "ALREADY_PAID"
+        {
+            self.look_for_late_success(&change.payment).await;
+        }
+        self.commit(change, After::AskIn(self.first_ask_ms())).await?;
+        let payment = self.view(Scope::Agent(agent_id), id).await?.ok_or(PayError::TryAgain)?;
+        Ok(PayAnswer { payment, replayed: false })
+    }
+
+    async fn ask_in_order(&self, mut change: Change) -> Change {
+        for ordinal in change.payment.legs.iter().map(|leg| leg.ordinal).collect::<Vec<_>>() {
+            let Some(leg) = change.payment.leg(ordinal).cloned() else { break };
+            let host = self.upstream.host(leg.authority);
+            let order = change.payment.order(&leg);
+            // Too late to send under the not_after that is committed: the resolver commits a new one first.
+            let paid = if host.now() + TimeDelta::milliseconds(self.late_margin_ms()) >= leg.not_after && ordinal > 0 {
+                Paid::NotSent("too late for its not_after".to_owned())
+            } else {
+                match host.pay(&order).await {
+                    Paid::NotSent(_) => host.pay(&order).await,
+                    answered => answered,
+                }
+            };
+            let (event, evidence) = match paid {
+                Paid::Booked(booking, evidence) => (Event::Booked(ordinal, booking), Some(evidence)),
+                Paid::Reversed(_, evidence) => (Event::ReversedThere(ordinal), Some(evidence)),
+                Paid::Refused(code, evidence) => (Event::Refused(ordinal, code), Some(evidence)),
+                Paid::Contradicts(what, evidence) => (Event::Contradicts(ordinal, what), Some(evidence)),
+                Paid::NotSent(_) => (Event::NeverSent(ordinal), None),
+                Paid::Unknown(_, evidence) => (Event::Silent(ordinal, None), evidence),
+            };
+            let goes_on = matches!(event, Event::Booked(..));
+            if let Err(e) = change.apply(&event, evidence, self.clock.now(), self.limits) {
+                tracing::error!(payment_id = %change.payment.id, %e, "an answer that this state does not take");
+                break;
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        change
+    }
+
+    /// Commits a change; what the store refuses after a booking becomes an integrity hold with the raw bytes kept.
+    /// False when somebody else moved the payment first.
+    pub(super) async fn commit(&self, change: Change, after: After) -> Result<Option<Payment>, PayError> {
+        let before = change.clone();
+        let job = change.into_job(after, self.clock.now()).map_err(|e| PayError::Broken(e.to_string()))?;
+        match self.journal.settle(job).await {
+            Ok(moved) => Ok(moved),
+            Err(JournalError::Refused(why)) => self.hold_for_integrity(before, &why).await,
+            Err(JournalError::Lost | JournalError::Overloaded) => Err(PayError::TryAgain),
+        }
+    }
+
+    async fn hold_for_integrity(&self, refused: Change, why: &str) -> Result<Option<Payment>, PayError> {
+        tracing::error!(payment_id = %refused.payment.id, why, "the store refuses an outcome; two people must look");
+        let mut connection = self.db.workers.acquire().await?;
+        let Some(stored) = store::load(&mut connection, refused.payment.id).await? else {
+            return Err(PayError::Broken(why.to_owned()));
+        };
+        drop(connection);
+        let mut change = Change::of(stored, refused.mover);
+        let now = self.clock.now();
+        change.evidence = refused.evidence;
+        let event = Event::Contradicts(0, format!("STORE_REFUSED {why}"));
+        change.apply(&event, None, now, self.limits).map_err(|e| PayError::Broken(e.to_string()))?;
+        let job = change.into_job(After::AskIn(PARKED_MS), now).map_err(|e| PayError::Broken(e.to_string()))?;
+        self.journal.settle(job).await.map_err(|e| PayError::Broken(e.to_string()))
+    }
+
+    /// Bapenda says that this period is paid: perhaps by one of our own payments that we refused. Then that one is a
+    /// late success, and two people must settle it.
+    async fn look_for_late_success(&self, payment: &Payment) {
+        if let Err(e) = self.find_late_success(payment).await {
+            tracing::error!(payment_id = %payment.id, %e, "cannot look for a late success; the night will");
+        }
+    }
+
+    async fn find_late_success(&self, payment: &Payment) -> Result<(), PayError> {
+        let mut connection = self.db.workers.acquire().await?;
+        let refused = store::refused_before(&mut connection, payment).await?;
+        drop(connection);
+        for id in refused {
+            let mut connection = self.db.workers.acquire().await?;
+            let Some(other) = store::load(&mut connection, id).await? else { continue };
+            drop(connection);
+            let Some(leg) = other.leg(0).cloned() else { continue };
+            if let StatusAnswer::Booked(booking, evidence) = self.upstream.host(leg.authority).status(&other.order(&leg)).await {
+                let facts = serde_json::json!({
+                    "authority": leg.authority, "reference": leg.reference, "number": booking.number,
+                    "business_date": booking.business_date, "evidence_id": evidence.id,
+                });
+                let mut transaction = self.db.workers.begin().await?;
+                settle_store::insert_evidence(&mut transaction, std::iter::once(&*evidence)).await?;
+                settle_store::open_case(&mut transaction, "LATE_SUCCESS", &other, "payment", (&facts, self.clock.now())).await?;
+                transaction.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One payment as seen within a scope.
+    ///
+    /// # Errors
+    /// [`PayError::Sql`] when the database fails.
+    pub async fn view(&self, scope: Scope, id: PaymentId) -> Result<Option<PaymentView>, PayError> {
+        let mut connection = self.db.requests.acquire().await?;
+        Ok(view::view(&mut connection, scope, id).await?)
+    }
+}
+
+/// When a payment that waits for people is looked at again.
+pub(super) const PARKED_MS: i64 = 15 * 60 * 1000;
+
+impl From<BusinessRefusal> for PayError {
+    fn from(refusal: BusinessRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

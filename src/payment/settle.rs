@@ -1,0 +1,171 @@
+//! tx B: outcome, postings or voids, papers, cases, stored words of the hosts and audit event in one commit.
+//!
+//! One guard for everyone who can move a payment: it compares state and fencing number under the row's lock and goes on
+//! only with the rows it returns. Order of locks: work and payment rows, floats, receipt counters.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use chrono::Datelike;
+use sqlx::PgConnection;
+
+use super::change::SettleJob;
+use super::journal::{Batch, Tools};
+use super::state::Payment;
+use super::step::Effect;
+use super::{begin_store, settle_store as store};
+use crate::audit;
+use crate::domain::{AgentId, BusinessDate, PaymentId, rfc3339_wib};
+use crate::ledger::{self, Balance, Position, Transfer};
+use crate::receipt::{self, Counter, Facts, Issued, Kind, LegFacts, SigningKey};
+
+impl Batch for SettleJob {
+    type Reply = Option<Payment>;
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    async fn write(
+        connection: &mut PgConnection,
+        tools: &Tools,
+        jobs: &[&Self],
+    ) -> Result<Vec<Option<Payment>>, sqlx::Error> {
+        let standing = store::guard(connection, jobs).await?;
+        let mut mine: Vec<(usize, &Self, Payment)> = jobs
+            .iter()
+            .enumerate()
+            .filter(|(_, job)| standing.get(&job.change.payment.id) == Some(&(job.change.mover.fence, job.change.from)))
+            .map(|(i, job)| (i, *job, job.change.payment.clone()))
+            .collect();
+        // Two changes of one payment cannot both hold the guard: the later one waits for its own turn.
+        let mut seen = BTreeSet::new();
+        mine.retain(|(_, job, _)| seen.insert(job.change.payment.id));
+        write_accepted(connection, tools, &mut mine).await?;
+        let mut replies: Vec<Option<Payment>> = jobs.iter().map(|_| None).collect();
+        for (i, _, payment) in mine {
+            if let Some(reply) = replies.get_mut(i) {
+                *reply = Some(payment);
+            }
+        }
+        Ok(replies)
+    }
+}
+
+/// Writes changes whose guard was held. Also used by approvals, which hold the payment's own row lock instead.
+pub(super) async fn write_accepted(
+    connection: &mut PgConnection,
+    tools: &Tools,
+    accepted: &mut [(usize, &SettleJob, Payment)],
+) -> Result<(), sqlx::Error> {
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    let (transfers, balances) = move_money(connection, accepted).await?;
+    let receipts = issue(connection, &tools.key, accepted).await?;
+    let done: Vec<(&SettleJob, &Payment)> = accepted.iter().map(|(_, job, payment)| (*job, payment)).collect();
+    store::update_payments(connection, &done).await?;
+    store::update_legs(connection, &done).await?;
+    store::move_locks(connection, &done).await?;
+    let ended: Vec<PaymentId> =
+        done.iter().filter(|(_, p)| frees_vehicle(p)).map(|(_, payment)| payment.id).collect();
+    begin_store::delete_locks(connection, &ended).await?;
+    store::move_work(connection, &done).await?;
+    ledger::record(connection, &transfers, balances.values()).await?;
+    receipt::insert_many(connection, &receipts).await?;
+    store::insert_evidence(connection, done.iter().flat_map(|(job, _)| &job.change.evidence)).await?;
+    store::insert_cases(connection, &done).await?;
+    store::insert_debts(connection, &done).await?;
+    let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
+    audit::append(connection, &events).await
+}
+
+fn frees_vehicle(payment: &Payment) -> bool {
+    use super::state::StateName::{Confirmed, Held, InDoubt, IntegrityHold, Refused, Reversed, Reversing};
+    match payment.state.name() {
+        Refused | Reversed => true,
+        Held | InDoubt | IntegrityHold | Confirmed | Reversing => false,
+    }
+}
+
+type Moved = (Vec<(Transfer, Option<Position>)>, BTreeMap<AgentId, Balance>);
+
+async fn move_money(
+    connection: &mut PgConnection,
+    accepted: &[(usize, &SettleJob, Payment)],
+) -> Result<Moved, sqlx::Error> {
+    let rows: Vec<&Transfer> = accepted.iter().flat_map(|(_, job, _)| &job.transfers).collect();
+    let agents: BTreeSet<AgentId> = rows.iter().map(|row| row.agent_id).collect();
+    if agents.is_empty() {
+        return Ok((vec![], BTreeMap::new()));
+    }
+    let mut balances = ledger::lock_balances(connection, &agents.into_iter().collect::<Vec<_>>()).await?;
+    let mut transfers = Vec::with_capacity(rows.len());
+    for row in rows {
+        let balance = balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Protocol("no such float".into()))?;
+        let position = balance.apply(row).map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
+        transfers.push((row.clone(), position));
+    }
+    Ok((transfers, balances))
+}
+
+/// Takes numbers, signs, and writes them onto the payments.
+async fn issue(
+    connection: &mut PgConnection,
+    key: &SigningKey,
+    accepted: &mut [(usize, &SettleJob, Payment)],
+) -> Result<Vec<Issued>, sqlx::Error> {
+    let wants = |job: &SettleJob| -> Vec<Kind> {
+        let kind = |effect: &Effect| if let Effect::Issue(kind) = effect { Some(*kind) } else { None };
+        job.change.effects.iter().filter_map(kind).collect()
+    };
+    let series = |job: &SettleJob, kind| -> Counter {
+        let year = BusinessDate::of(job.at).date().year();
+        (job.change.payment.agent_id, kind, i16::try_from(year).unwrap_or(i16::MAX))
+    };
+    let mut wanted: BTreeMap<Counter, i64> = BTreeMap::new();
+    for (_, job, _) in &*accepted {
+        for kind in wants(job) {
+            *wanted.entry(series(job, kind)).or_default() += 1;
+        }
+    }
+    let last = receipt::take_numbers(connection, &wanted).await?;
+    let mut next: HashMap<Counter, i64> =
+        last.iter().map(|(counter, last)| (*counter, last - wanted.get(counter).unwrap_or(&0))).collect();
+    let mut receipts = Vec::new();
+    for (_, job, payment) in accepted {
+        for kind in wants(job) {
+            let counter = series(job, kind);
+            let n = next.entry(counter).or_default();
+            *n += 1;
+            let receipt_no = receipt::receipt_no(&payment.agent_code, kind, counter.2, *n);
+            let payload = facts(payment, kind, &receipt_no, job).sign(key);
+            match kind {
+                Kind::Titip => payment.titip_no = Some(receipt_no.clone()),
+                Kind::Lunas => payment.receipt_no = Some(receipt_no.clone()),
+            }
+            let issued = Issued { receipt_no, payment_id: payment.id, counter, n: *n, payload, issued_at: job.at };
+            receipts.push(issued);
+        }
+    }
+    Ok(receipts)
+}
+
+fn facts(payment: &Payment, kind: Kind, receipt_no: &str, job: &SettleJob) -> Facts {
+    let leg = |leg: &super::state::Leg| LegFacts {
+        amount: leg.amount,
+        authority: leg.authority,
+        business_date: leg.booking().map(|booking| booking.business_date),
+        number: leg.booking().map(|booking| booking.number.clone()),
+    };
+    Facts {
+        agent_code: payment.agent_code.clone(),
+        amount: payment.amount,
+        fee: payment.fee,
+        issued_at: rfc3339_wib(job.at),
+        kind,
+        legs: payment.legs.iter().map(leg).collect(),
+        next_due_on: (kind == Kind::Lunas).then_some(payment.next_due_on),
+        payment_id: payment.id,
+        plate: payment.plate.clone(),
+        receipt_no: receipt_no.to_owned(),
+        taken_at: rfc3339_wib(payment.taken_at),
+    }
+}

@@ -1,0 +1,269 @@
+//! The statements of tx B, one a table, for many payments at once.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::change::{After, SettleJob};
+use super::state::{Leg, LegState, Payment, ReversalAnswer, State, StateName};
+use super::step::Effect;
+use crate::domain::{CaseId, PaymentId, Timestamp};
+use crate::upstream::Evidence;
+
+type Done<'a> = (&'a SettleJob, &'a Payment);
+
+/// Locks work and payment rows in order and tells fencing number and state of each.
+pub(super) async fn guard(
+    connection: &mut PgConnection,
+    jobs: &[&SettleJob],
+) -> Result<HashMap<PaymentId, (i64, StateName)>, sqlx::Error> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.change.payment.id.0).collect();
+    let rows = sqlx::query!(
+        "SELECT w.payment_id, w.fence, p.state FROM payment_work w JOIN payment p USING (payment_id)
+         WHERE w.payment_id = ANY($1) ORDER BY w.payment_id FOR UPDATE OF w, p",
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let state = StateName::named(&r.state).ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?;
+            Ok((PaymentId(r.payment_id), (r.fence, state)))
+        })
+        .collect()
+}
+
+struct Dates {
+    confirmed: Option<Timestamp>,
+    refused: Option<Timestamp>,
+    reversed: Option<Timestamp>,
+}
+
+fn reason_and_dates(state: &State) -> (Option<String>, Dates) {
+    let none = Dates { confirmed: None, refused: None, reversed: None };
+    match state {
+        State::Held => (None, none),
+        State::InDoubt { reason } => (reason.clone(), none),
+        State::IntegrityHold { reason } => (Some(reason.clone()), none),
+        State::Confirmed { at } => (None, Dates { confirmed: Some(*at), ..none }),
+        State::Refused { reason, at } => (Some(reason.clone()), Dates { refused: Some(*at), ..none }),
+        State::Reversing { confirmed_at } => (None, Dates { confirmed: *confirmed_at, ..none }),
+        State::Reversed { at, confirmed_at } => {
+            (None, Dates { confirmed: *confirmed_at, reversed: Some(*at), ..none })
+        }
+    }
+}
+
+/// Writes what payments have become.
+pub(super) async fn update_payments(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = done.iter().map(|(_, p)| p.id.0).collect();
+    let states: Vec<String> = done.iter().map(|(_, p)| p.state.name().as_str().to_owned()).collect();
+    let (reasons, dates): (Vec<Option<String>>, Vec<Dates>) =
+        done.iter().map(|(_, p)| reason_and_dates(&p.state)).unzip();
+    let titips: Vec<Option<String>> = done.iter().map(|(_, p)| p.titip_no.clone()).collect();
+    let numbers: Vec<Option<String>> = done.iter().map(|(_, p)| p.receipt_no.clone()).collect();
+    let cancels: Vec<Option<Timestamp>> = done.iter().map(|(job, p)| p.cancel_requested.then_some(job.at)).collect();
+    let confirmed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.confirmed).collect();
+    let refused: Vec<Option<Timestamp>> = dates.iter().map(|d| d.refused).collect();
+    let reversed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.reversed).collect();
+    sqlx::query!(
+        "UPDATE payment p SET state = u.state, reason = u.reason, titip_no = u.titip_no, receipt_no = u.receipt_no,
+                cancel_requested_at = coalesce(p.cancel_requested_at, u.cancelled), confirmed_at = u.confirmed,
+                refused_at = u.refused, reversed_at = u.reversed
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+                     $8::timestamptz[], $9::timestamptz[])
+              u (payment_id, state, reason, titip_no, receipt_no, cancelled, confirmed, refused, reversed)
+         WHERE p.payment_id = u.payment_id",
+        &ids, &states, &reasons as &[Option<String>], &titips as &[Option<String>], &numbers as &[Option<String>],
+        &cancels as &[Option<Timestamp>], &confirmed as &[Option<Timestamp>], &refused as &[Option<Timestamp>],
+        &reversed as &[Option<Timestamp>]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn leg_state(state: &LegState) -> &'static str {
+    match state {
+        LegState::Unsent => "unsent",
+        LegState::Sent => "sent",
+        LegState::Booked(_) => "booked",
+        LegState::Refused(_) => "refused",
+        LegState::Absent => "absent",
+        LegState::Released => "released",
+        LegState::Reversed(_) => "reversed",
+    }
+}
+
+fn reversal_state(answer: ReversalAnswer) -> &'static str {
+    match answer {
+        ReversalAnswer::Asked => "asked",
+        ReversalAnswer::Agreed(_) => "agreed",
+        ReversalAnswer::Refused => "refused",
+    }
+}
+
+/// Writes what legs have become.
+pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    let legs: Vec<(Uuid, &Leg)> = done.iter().flat_map(|(_, p)| p.legs.iter().map(|leg| (p.id.0, leg))).collect();
+    let ids: Vec<Uuid> = legs.iter().map(|(id, _)| *id).collect();
+    let ordinals: Vec<i16> = legs.iter().map(|(_, l)| l.ordinal).collect();
+    let states: Vec<String> = legs.iter().map(|(_, l)| leg_state(&l.state).to_owned()).collect();
+    let not_after: Vec<Timestamp> = legs.iter().map(|(_, l)| l.not_after).collect();
+    let refusals: Vec<Option<String>> = legs
+        .iter()
+        .map(|(_, l)| if let LegState::Refused(code) = &l.state { Some(code.clone()) } else { None })
+        .collect();
+    let numbers: Vec<Option<String>> = legs.iter().map(|(_, l)| l.booking().map(|b| b.number.clone())).collect();
+    let booked: Vec<Option<Timestamp>> = legs.iter().map(|(_, l)| l.booking().map(|b| b.booked_at)).collect();
+    let days: Vec<Option<chrono::NaiveDate>> =
+        legs.iter().map(|(_, l)| l.booking().map(|b| b.business_date.date())).collect();
+    let references: Vec<Option<Uuid>> =
+        legs.iter().map(|(_, l)| l.reversal.as_ref().map(|r| r.reference.0)).collect();
+    let answers: Vec<Option<String>> =
+        legs.iter().map(|(_, l)| l.reversal.as_ref().map(|r| reversal_state(r.answer).to_owned())).collect();
+    let reversal_days: Vec<Option<chrono::NaiveDate>> = legs
+        .iter()
+        .map(|(_, l)| match l.reversal.as_ref().map(|r| r.answer) {
+            Some(ReversalAnswer::Agreed(on)) => Some(on.date()),
+            Some(ReversalAnswer::Asked | ReversalAnswer::Refused) | None => None,
+        })
+        .collect();
+    sqlx::query!(
+        "UPDATE payment_leg l SET state = u.state, not_after = u.not_after, refusal = u.refusal, number = u.number,
+                booked_at = u.booked_at, business_date = u.business_date, reversal_reference = u.reversal_reference,
+                reversal_state = u.reversal_state, reversal_business_date = u.reversal_day
+         FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[],
+                     $8::date[], $9::uuid[], $10::text[], $11::date[])
+              u (payment_id, ordinal, state, not_after, refusal, number, booked_at, business_date, reversal_reference,
+                 reversal_state, reversal_day)
+         WHERE l.payment_id = u.payment_id AND l.ordinal = u.ordinal",
+        &ids, &ordinals, &states, &not_after, &refusals as &[Option<String>], &numbers as &[Option<String>],
+        &booked as &[Option<Timestamp>], &days as &[Option<chrono::NaiveDate>], &references as &[Option<Uuid>],
+        &answers as &[Option<String>], &reversal_days as &[Option<chrono::NaiveDate>]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A confirmed payment keeps its periods but no longer the vehicle; one that is reversing takes the vehicle again.
+pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    let changed = done.iter().filter(|(job, p)| job.change.from.is_open() != p.state.name().is_open());
+    let (ids, open): (Vec<Uuid>, Vec<bool>) = changed.map(|(_, p)| (p.id.0, p.state.name().is_open())).unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE vehicle_lock v SET is_open = u.is_open FROM unnest($1::uuid[], $2::boolean[]) u (payment_id, is_open)
+         WHERE v.payment_id = u.payment_id",
+        &ids, &open
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends the work on closed payments; gives the lease of open ones back with the time of the next question.
+pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    let closed: Vec<Uuid> = done.iter().filter(|(_, p)| !p.state.name().is_open()).map(|(_, p)| p.id.0).collect();
+    if !closed.is_empty() {
+        sqlx::query!("DELETE FROM payment_work WHERE payment_id = ANY($1)", &closed).execute(&mut *connection).await?;
+    }
+    let mut ids = vec![];
+    let mut waits = vec![];
+    for (job, payment) in done {
+        if let (true, After::AskIn(ms)) = (payment.state.name().is_open(), job.after) {
+            ids.push(payment.id.0);
+            waits.push(ms);
+        }
+    }
+    if !ids.is_empty() {
+        sqlx::query!(
+            "UPDATE payment_work w SET lease_until = now(), due_at = now() + u.ms * interval '1 millisecond'
+             FROM unnest($1::uuid[], $2::bigint[]) u (payment_id, ms) WHERE w.payment_id = u.payment_id",
+            &ids, &waits
+        )
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Keeps what hosts said.
+pub(super) async fn insert_evidence<'a>(
+    connection: &mut PgConnection,
+    evidence: impl Iterator<Item = &'a Evidence>,
+) -> Result<(), sqlx::Error> {
+    let all: Vec<&Evidence> = evidence.collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = all.iter().map(|e| e.id.0).collect();
+    let authorities: Vec<String> = all.iter().map(|e| e.authority.as_str().to_owned()).collect();
+    let operations: Vec<String> = all.iter().map(|e| e.operation.as_str().to_owned()).collect();
+    let references: Vec<Option<Uuid>> = all.iter().map(|e| e.reference).collect();
+    let statuses: Vec<i16> = all.iter().map(|e| i16::try_from(e.status).unwrap_or_default()).collect();
+    let paths: Vec<String> = all.iter().map(|e| e.path.clone()).collect();
+    let digests: Vec<Vec<u8>> = all.iter().map(|e| hex::decode(&e.request_sha256).unwrap_or_default()).collect();
+    let bodies: Vec<Vec<u8>> = all.iter().map(|e| e.body.clone()).collect();
+    let times: Vec<String> = all.iter().map(|e| e.host_timestamp.clone()).collect();
+    let signatures: Vec<String> = all.iter().map(|e| e.signature.clone()).collect();
+    let received: Vec<Timestamp> = all.iter().map(|e| e.received_at).collect();
+    sqlx::query!(
+        "INSERT INTO evidence (evidence_id, authority, operation, reference, status, path, request_sha256, body,
+                               host_timestamp, signature, received_at)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::smallint[], $6::text[], $7::bytea[],
+                              $8::bytea[], $9::text[], $10::text[], $11::timestamptz[])",
+        &ids, &authorities, &operations, &references as &[Option<Uuid>], &statuses, &paths, &digests, &bodies, &times,
+        &signatures, &received
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Opens the cases that changes made necessary.
+pub(super) async fn insert_cases(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    for (job, payment) in done {
+        for effect in &job.change.effects {
+            if let Effect::Case(class, facts) = effect {
+                open_case(connection, class, payment, "payment", (facts, job.at)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Opens a case about a payment, once.
+pub(super) async fn open_case(
+    connection: &mut PgConnection,
+    class: &str,
+    payment: &Payment,
+    origin: &str,
+    (facts, at): (&serde_json::Value, Timestamp),
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO case_file (case_id, class, side, line_key, payment_id, origin, owner, facts, opened_at)
+         VALUES ($1, $2, 'HERE', $3, $4, $5, 'bapenda', $6, $7) ON CONFLICT (class, side, line_key) DO NOTHING",
+        CaseId::new().0, class, payment.id.to_string(), payment.id.0, origin, facts, at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records what must go back to citizens who hold a paper.
+pub(super) async fn insert_debts(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    for (job, payment) in done.iter().filter(|(job, _)| !job.debt.is_zero()) {
+        sqlx::query!(
+            "INSERT INTO citizen_debt AS d (payment_id, agent_id, amount, since) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (payment_id) DO UPDATE SET amount = d.amount + excluded.amount",
+            payment.id.0, payment.agent_id.0, job.debt.get(), job.at
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! A payment as agents and officers see it.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::state::StateName;
+use crate::domain::{AgentId, BusinessDate, PaymentId, Plate, Timestamp, rfc3339_wib};
+
+/// A payment, members as the interface fixes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PaymentView {
+    /// Its id.
+    pub payment_id: Uuid,
+    /// How it stands.
+    pub state: StateName,
+    /// The vehicle, as on the plate.
+    pub plate: String,
+    /// Tax and fee, rupiah.
+    pub amount: i64,
+    /// Bapenda's number, once booked.
+    pub ntpd: Option<String>,
+    /// Jasa Raharja's number, once booked.
+    pub certificate_no: Option<String>,
+    /// Bukti Lunas, else Bukti Titip.
+    pub receipt_no: Option<String>,
+    /// Bapenda's accounting day for its leg.
+    #[schema(value_type = Option<String>)]
+    pub business_date: Option<BusinessDate>,
+    /// When the cash was taken, RFC 3339, WIB.
+    pub taken_at: String,
+    /// When both authorities had booked, RFC 3339, WIB.
+    pub confirmed_at: Option<String>,
+    /// The authority's or our code.
+    pub reason: Option<String>,
+    /// When an open payment is asked about next, in seconds: sent as `Retry-After`.
+    #[serde(skip)]
+    pub next_try_in_s: Option<i64>,
+    /// A task is at work on it now.
+    #[serde(skip)]
+    pub at_work: bool,
+}
+
+/// Whose payments may be seen.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope {
+    /// One agent's own.
+    Agent(AgentId),
+    /// Everybody's: officers and auditors, whose reading is an audit event.
+    All,
+}
+
+impl Scope {
+    const fn agent(self) -> Option<Uuid> {
+        match self {
+            Self::Agent(agent) => Some(agent.0),
+            Self::All => None,
+        }
+    }
+}
+
+/// Which payments are listed.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Taken on that WIB day: from, until.
+    pub day: Option<(Timestamp, Timestamp)>,
+    /// In that state.
+    pub state: Option<StateName>,
+    /// Before that payment: newest first.
+    pub before: Option<PaymentId>,
+}
+
+/// One payment, if it is within scope: another agent's looks like none.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn view(
+    connection: &mut PgConnection,
+    scope: Scope,
+    id: PaymentId,
+) -> Result<Option<PaymentView>, sqlx::Error> {
+    Ok(select(connection, scope, Some(id), &Filter::default(), 1).await?.pop())
+}
+
+/// Payments within scope, newest first.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn views(
+    connection: &mut PgConnection,
+    scope: Scope,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<PaymentView>, sqlx::Error> {
+    select(connection, scope, None, filter, limit).await
+}
+
+async fn select(
+    connection: &mut PgConnection,
+    scope: Scope,
+    id: Option<PaymentId>,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<PaymentView>, sqlx::Error> {
+    let (from, until) = filter.day.unzip();
+    let rows = sqlx::query!(
+        "SELECT p.payment_id, p.state, p.plate, p.amount, coalesce(p.receipt_no, p.titip_no) AS paper_no, p.taken_at, p.confirmed_at,
+                p.reason, b.number AS \"ntpd?\", b.business_date AS \"business_date?\", j.number AS \"certificate_no?\",
+                ceil(extract(epoch FROM w.due_at - now()))::bigint AS next_try_in_s, w.lease_until > now() AS at_work
+         FROM payment p
+         LEFT JOIN payment_leg b ON b.payment_id = p.payment_id AND b.authority = 'BAPENDA'
+         LEFT JOIN LATERAL (SELECT number FROM payment_leg l WHERE l.payment_id = p.payment_id AND l.authority = 'JASA_RAHARJA'
+                            ORDER BY ordinal DESC LIMIT 1) j ON true
+         LEFT JOIN payment_work w ON w.payment_id = p.payment_id
+         WHERE ($1::uuid IS NULL OR p.payment_id = $1) AND ($2::uuid IS NULL OR p.agent_id = $2)
+           AND ($3::timestamptz IS NULL OR p.taken_at >= $3) AND ($4::timestamptz IS NULL OR p.taken_at < $4)
+           AND ($5::text IS NULL OR p.state = $5) AND ($6::uuid IS NULL OR p.payment_id < $6)
+         ORDER BY p.payment_id DESC LIMIT $7",
+        id.map(|id| id.0), scope.agent(), from, until, filter.state.map(StateName::as_str), filter.before.map(|id| id.0), limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            Ok(PaymentView {
+                payment_id: r.payment_id,
+                state: StateName::named(&r.state).ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?,
+                plate: Plate::parse(&r.plate).map_or(r.plate, |plate| plate.to_string()),
+                amount: r.amount,
+                ntpd: r.ntpd,
+                certificate_no: r.certificate_no,
+                receipt_no: r.paper_no,
+                business_date: r.business_date.map(BusinessDate::from),
+                taken_at: rfc3339_wib(r.taken_at),
+                confirmed_at: r.confirmed_at.map(rfc3339_wib),
+                reason: r.reason,
+                next_try_in_s: r.next_try_in_s.map(|s| s.clamp(1, 900)),
+                at_work: r.at_work.unwrap_or(false),
+            })
+        })
+        .collect()
+}
