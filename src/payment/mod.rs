@@ -9,6 +9,7 @@
 mod approval;
 mod begin;
 mod begin_store;
+mod by_settlement;
 mod cancel;
 mod change;
 mod journal;

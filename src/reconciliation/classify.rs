@@ -16,7 +16,7 @@ use super::ours::store::{self, Night, PAGE};
 use super::ours::{Door, Leg, Standing};
 use super::result;
 use super::settlement::Settlement;
-use crate::domain::{BusinessDate, Reference};
+use crate::domain::{BusinessDate, PaymentId, Reference};
 
 /// Why a file could not be classified.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub(crate) struct Classification {
     pub(crate) items: Vec<Item>,
     /// Doubts that the file ends, not yet moved.
     pub(crate) doubts: Vec<Settles>,
+    /// The payments of legs that are closed here and stand in the file all the same.
+    pub(crate) closed: HashMap<Reference, PaymentId>,
     taken: Vec<BusinessDate>,
     due: Tally,
     seen: Vec<bool>,
@@ -52,7 +54,7 @@ impl Classification {
     /// Begins; `taken` are the dates of this sender whose files published nights have used.
     pub(crate) fn new(file: Arc<Settlement>, taken: Vec<BusinessDate>) -> Self {
         let seen = vec![false; file.rows.len()];
-        Self { file, items: vec![], doubts: vec![], taken, due: Tally::default(), seen }
+        Self { file, items: vec![], doubts: vec![], closed: HashMap::new(), taken, due: Tally::default(), seen }
     }
 
     /// The reference pass over everything that is due and every reference in the file.
@@ -120,6 +122,9 @@ impl Classification {
         let range = self.file.rows_of(leg.reference);
         for seen in self.seen.get_mut(range.clone()).unwrap_or_default() {
             *seen = true;
+        }
+        if leg.standing == Standing::Closed && !range.is_empty() {
+            self.closed.insert(leg.reference, leg.payment_id);
         }
         match match_leg(leg, &self.file, range) {
             // Counted as due when it is read again, whatever it is by then.

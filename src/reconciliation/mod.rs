@@ -29,5 +29,5 @@ pub mod settlement;
 
 pub use classify::ClassifyError;
 pub use publish::PublishError;
-pub use run::{Night, NightError, Settler};
+pub use run::{Night, NightError};
 pub use schedule::{InvalidHour, Lease, Schedule, Turn};

@@ -17,6 +17,7 @@ use super::report::Report;
 use super::schedule::Lease;
 use super::settlement::{self, Complaint, Settlement};
 use crate::domain::{Authority, BusinessDate, Clock};
+use crate::payment::{PayError, Payments};
 use crate::receipt::SigningKey;
 use crate::upstream::{SettlementError, SignedFile, Upstream};
 
@@ -46,7 +47,7 @@ pub enum NightError {
     Publish(#[from] PublishError),
     /// A doubt could not be moved.
     #[error("a doubt could not be ended: {0}")]
-    Settle(String),
+    Settle(#[from] PayError),
     /// A statement failed.
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
@@ -55,23 +56,9 @@ pub enum NightError {
     Reader(#[from] tokio::task::JoinError),
 }
 
-/// The guarded transition by which a file ends a doubt.
-pub trait Settler: Send + Sync {
-    /// Books the leg with what the file says, if the payment is still open and nobody else is at it. The move, its
-    /// postings and the row in `settlement_resolution` are one transaction. Says whether it moved.
-    ///
-    /// # Errors
-    /// A reason when the attempt failed otherwise than by losing the guard.
-    fn settle(
-        &self,
-        authority: Authority,
-        settles: &Settles,
-    ) -> impl Future<Output = Result<bool, String>> + Send;
-}
-
 /// What the night works with.
 #[derive(Debug, Clone)]
-pub struct Night<S> {
+pub struct Night {
     /// Connections of the workers' pool.
     pub pool: PgPool,
     /// The authorities.
@@ -80,8 +67,8 @@ pub struct Night<S> {
     pub clock: Clock,
     /// Signs results.
     pub key: Arc<SigningKey>,
-    /// Who moves payments.
-    pub settler: S,
+    /// Who moves payments, through the one guard.
+    pub payments: Payments,
 }
 
 struct Fetched {
@@ -90,7 +77,7 @@ struct Fetched {
     taken: Vec<BusinessDate>,
 }
 
-impl<S: Settler> Night<S> {
+impl Night {
     /// Reconciles a business date and publishes the result.
     ///
     /// # Errors
@@ -198,13 +185,10 @@ impl<S: Settler> Night<S> {
         first.by_reference(&mut snapshot).await?;
         second.by_reference(&mut snapshot).await?;
         snapshot.commit().await?;
-        for side in [&first, &second] {
-            for doubt in &side.doubts {
-                let moved = self.settler.settle(side.file.header.sender, doubt).await.map_err(NightError::Settle)?;
-                tracing::info!(
-                    payment.id = %doubt.payment_id, night.moved = moved, "A settlement file ended a doubt."
-                );
-            }
+        for doubt in first.doubts.iter().chain(&second.doubts) {
+            let Settles { payment_id, reference, booking } = doubt.clone();
+            let moved = self.payments.settle_by_settlement(payment_id, reference, booking).await?;
+            tracing::info!(payment.id = %payment_id, night.moved = moved, "A settlement file books a leg in doubt.");
         }
         let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         first.finish(&mut snapshot).await?;

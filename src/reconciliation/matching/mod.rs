@@ -15,7 +15,8 @@ use super::class::{Class, Note};
 use super::ours::{Door, Earlier, Leg, LegLine, LineKey, Reversal, Standing};
 use super::row::{DocumentId, Row, RowStatus};
 use super::settlement::Settlement;
-use crate::domain::{BusinessDate, PaymentId, Reference, Timestamp};
+use crate::domain::{BusinessDate, PaymentId, Reference};
+use crate::upstream::Booking;
 
 /// One classified line, or one classified pair.
 #[derive(Debug, Clone)]
@@ -83,12 +84,8 @@ pub struct Settles {
     pub payment_id: PaymentId,
     /// Its leg.
     pub reference: Reference,
-    /// NTPD or certificate number.
-    pub number: Arc<str>,
-    /// When the authority booked it.
-    pub booked_at: Timestamp,
-    /// The authority's accounting day: the file's.
-    pub business_date: BusinessDate,
+    /// What the file says of it; its business date is the file's.
+    pub booking: Booking,
 }
 
 /// Classifies a leg's lines and the rows of its reference.
@@ -271,7 +268,8 @@ impl Pass<'_> {
         });
         let (number, booked_at) = Settlement::booking(self.rows).filter(|_| whole && agree)?;
         let Leg { payment_id, reference, .. } = *self.leg;
-        Some(Settles { payment_id, reference, number, booked_at, business_date: self.date })
+        let booking = Booking { number: number.to_string(), booked_at, business_date: self.date };
+        Some(Settles { payment_id, reference, booking })
     }
 
     /// The class of a line without a row; none when nothing was to be found in this file.

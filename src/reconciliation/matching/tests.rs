@@ -227,9 +227,9 @@ fn outcome(leg: &Leg, file: &File) -> Outcome {
 fn a_doubt_whose_rows_are_its_quote_is_settled() {
     let leg = in_doubt("2026-11-24", "2026-11-25");
     let Outcome::Settles(settles) = outcome(&leg, &file_with(&[OPSEN, PKB])) else { panic!("not settled") };
-    assert_eq!((&*settles.number, settles.business_date), (NUMBER, today()));
+    assert_eq!((&*settles.booking.number, settles.booking.business_date), (NUMBER, today()));
     assert_eq!((settles.payment_id, settles.reference), (leg.payment_id, leg.reference));
-    assert_eq!(settles.booked_at.to_rfc3339(), "2026-11-24T02:41:07+00:00");
+    assert_eq!(settles.booking.booked_at.to_rfc3339(), "2026-11-24T02:41:07+00:00");
 }
 
 #[test]

@@ -57,8 +57,7 @@ pub(crate) async fn reversed_on(
     Ok(references.into_iter().map(Reference).collect())
 }
 
-/// References of legs of open payments that may have been sent and are not booked, after `after`, one page. The first
-/// leg of a payment counts as sent from the moment the payment exists.
+/// References of legs of open payments that were sent and are not booked, after `after`, one page.
 pub(crate) async fn in_doubt(
     connection: &mut PgConnection,
     authority: Authority,
@@ -71,7 +70,7 @@ pub(crate) async fn in_doubt(
          JOIN payment_leg l ON l.payment_id = v.payment_id
          WHERE v.is_open AND v.leads AND p.state IN ('held', 'in_doubt', 'integrity_hold')
            AND l.authority = $1 AND l.reference > $2
-           AND (l.state = 'sent' OR l.state = 'unsent' AND l.ordinal = (SELECT min(f.ordinal) FROM payment_leg f WHERE f.payment_id = l.payment_id))
+           AND l.state = 'sent'
          ORDER BY l.reference LIMIT $3",
         authority.as_str(),
         after.0,

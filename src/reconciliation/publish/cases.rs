@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 use super::{Publication, PublishError, store};
 use crate::domain::{Authority, BusinessDate};
 use crate::reconciliation::class::Class;
+use crate::reconciliation::classify::Classification;
 use crate::reconciliation::matching::Item;
 use crate::reconciliation::result;
-use crate::reconciliation::settlement::Settlement;
 
 /// What a break's case says when it is opened.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(crate) async fn open(
     let mut cases: BTreeMap<(Class, &'static str, String), Case> = BTreeMap::new();
     for (side, _) in &publication.sides {
         for item in side.items.iter().filter(|item| item.class.is_break()) {
-            if let Some(case) = of(&side.file, item, publication.date) {
+            if let Some(case) = of(side, item, publication.date) {
                 cases.entry((case.class, case.side, case.line_key.clone())).or_insert(case);
             }
         }
@@ -42,20 +42,20 @@ pub(crate) async fn open(
     Ok((opened, cases.len() as u64 - opened))
 }
 
-fn of(file: &Settlement, item: &Item, date: BusinessDate) -> Option<Case> {
-    let line = result::line(file, item)?;
-    let key = result::key(file, item)?;
-    let line_key = match item.class {
-        // The whole leg was booked after its refusal: one decision, whatever its lines.
-        Class::LateSuccess => key.reference.to_string(),
-        // The same line can stand twice on two dates: two decisions.
-        Class::Duplicate => format!("{key}@{date}"),
-        _ => key.to_string(),
+fn of(classified: &Classification, item: &Item, date: BusinessDate) -> Option<Case> {
+    let line = result::line(&classified.file, item)?;
+    let key = result::key(&classified.file, item)?;
+    let theirs = match classified.file.header.sender {
+        Authority::Bapenda => "BAPENDA",
+        Authority::JasaRaharja => "JASA_RAHARJA",
     };
-    let side = match (item.row, file.header.sender) {
-        (None, _) => "HERE",
-        (Some(_), Authority::Bapenda) => "BAPENDA",
-        (Some(_), Authority::JasaRaharja) => "JASA_RAHARJA",
+    let (side, line_key) = match item.class {
+        // One decision for the whole payment, whoever noticed first: a later payment's refusal or the night.
+        Class::LateSuccess => ("HERE", classified.closed.get(&key.reference)?.to_string()),
+        // The same line can stand twice on two dates: two decisions.
+        Class::Duplicate => (theirs, format!("{key}@{date}")),
+        _ if item.row.is_none() => ("HERE", key.to_string()),
+        _ => (theirs, key.to_string()),
     };
     let reference = line.reference;
     let facts = serde_json::json!({ "business_date": date, "line": line });

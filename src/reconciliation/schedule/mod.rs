@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::report::Report;
-use super::run::{Night, NightError, Settler};
+use super::run::{Night, NightError};
 use crate::domain::{BusinessDate, Timestamp, wib};
 
 /// How often a gateway looks whether a night is due.
@@ -56,18 +56,18 @@ pub enum Turn {
 
 /// The nights of one gateway.
 #[derive(Debug, Clone)]
-pub struct Schedule<S> {
-    night: Night<S>,
+pub struct Schedule {
+    night: Night,
     at: NaiveTime,
     holder: Uuid,
 }
 
-impl<S: Settler> Schedule<S> {
+impl Schedule {
     /// Prepares; `at` is `HH:MM` in WIB.
     ///
     /// # Errors
     /// [`InvalidHour`].
-    pub fn new(night: Night<S>, at: &str) -> Result<Self, InvalidHour> {
+    pub fn new(night: Night, at: &str) -> Result<Self, InvalidHour> {
         let at = NaiveTime::parse_from_str(at, "%H:%M").map_err(|_| InvalidHour(at.to_owned()))?;
         Ok(Self { night, at, holder: Uuid::now_v7() })
     }
