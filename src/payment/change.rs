@@ -6,7 +6,7 @@ use serde_json::json;
 use super::state::{Payment, StateName};
 use super::step::{Effect, Event, Forbidden, Limits};
 use crate::audit;
-use crate::domain::{Authority, BusinessDate, MoneyError, Reference, Rupiah, TransferId};
+use crate::domain::{MoneyError, Reference, Rupiah, TransferId};
 use crate::ledger::{self, AccountNo, AgentAccount, For, Transfer};
 use crate::receipt::Kind;
 use crate::upstream::Evidence;
@@ -37,23 +37,15 @@ pub(super) struct Change {
     pub(super) payment: Payment,
     pub(super) effects: Vec<Effect>,
     pub(super) evidence: Vec<Evidence>,
-    /// The settlement file that ended a doubt, instead of an answer.
-    pub(super) settled_by_file: Option<SettledByFile>,
+    /// The leg whose doubt a settlement file ends.
+    pub(super) by_file: Option<Reference>,
     happened: Vec<String>,
-}
-
-/// A leg whose doubt a settlement file ended; stays, so that every later run of that night says the same.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SettledByFile {
-    pub(super) reference: Reference,
-    pub(super) authority: Authority,
-    pub(super) business_date: BusinessDate,
 }
 
 impl Change {
     pub(super) fn of(payment: Payment, mover: Mover) -> Self {
         let from = payment.state.name();
-        Self { mover, from, payment, effects: vec![], evidence: vec![], settled_by_file: None, happened: vec![] }
+        Self { mover, from, payment, effects: vec![], evidence: vec![], by_file: None, happened: vec![] }
     }
 
     /// Applies one event with what proves it.

@@ -9,7 +9,7 @@
 mod approval;
 mod begin;
 mod begin_store;
-mod by_file;
+mod by_settlement;
 mod cancel;
 mod change;
 mod journal;
@@ -28,7 +28,6 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 pub use approval::{Approved, Decision};
-pub use by_file::FileBooking;
 pub use begin::BusinessRefusal;
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
