@@ -248,7 +248,7 @@ impl<'a> Deciding<'a> {
             }
         }
         let (held, short) = self.allocate(balances);
-        if short.is_empty() { Ok(held) } else { Err(sqlx::Error::Protocol("holds do not fit their floats".to_owned())) }
+        if short.is_empty() { Ok(held) } else { Err(sqlx::Error::Decode("holds do not fit their floats".into())) }
     }
 
     /// Holds of every payment still going, in order; and those whose float does not suffice.

@@ -199,7 +199,7 @@ impl Payments {
 
     /// Bapenda says that this period is paid: perhaps by one of our own payments that we refused. Then that one is a
     /// late success, and two people must settle it.
-    async fn look_for_late_success(&self, payment: &Payment) {
+    pub(super) async fn look_for_late_success(&self, payment: &Payment) {
         if let Err(e) = self.find_late_success(payment).await {
             tracing::error!(payment_id = %payment.id, %e, "cannot look for a late success; the night will");
         }

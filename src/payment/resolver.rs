@@ -17,7 +17,7 @@ use super::state::{Leg, LegState, Payment, ReversalAnswer, State};
 use super::step::Event;
 use super::store::{self, Lease};
 use super::{PayError, Payments};
-use crate::domain::{PaymentId, Timestamp};
+use crate::domain::{Authority, PaymentId, Timestamp};
 use crate::upstream::{Evidence, Paid, ReversalOrder, Reversed, StatusAnswer};
 
 /// Payments worked on at once.
@@ -122,7 +122,11 @@ impl Payments {
         let wait = self.next_question_ms(&change.payment, lease.tries);
         if change.is_empty() {
             let mut connection = self.db.workers.acquire().await?;
+            let lease = Lease { fence: change.mover.fence, ..lease };
             return Ok(store::release(&mut connection, lease, wait).await?);
+        }
+        if matches!(&change.payment.state, State::Refused { reason, .. } if reason == "ALREADY_PAID") {
+            self.look_for_late_success(&change.payment).await;
         }
         self.commit(change, After::AskIn(wait)).await.map(drop)
     }
@@ -178,8 +182,12 @@ impl Payments {
         let Some(payment) = committed else {
             return Err(PayError::TryAgain);
         };
-        *change = Change::of(payment, change.mover.clone());
-        let Some(leg) = change.payment.leg(leg.ordinal).cloned() else { return Ok(false) };
+        *change = Change::of(payment, change.mover.clone().after_change());
+        // What the store refused has become an integrity hold: no copy may leave then.
+        let committed = change.payment.leg(leg.ordinal).filter(|leg| leg.state == LegState::Sent).cloned();
+        let Some(leg) = committed.filter(|_| matches!(change.payment.state, State::InDoubt { .. })) else {
+            return Ok(false);
+        };
         let o = leg.ordinal;
         let (event, evidence) = match host.pay(&change.payment.order(&leg)).await {
             Paid::Booked(booking, evidence) => (Event::Booked(o, booking), Some(evidence)),
@@ -231,7 +239,7 @@ impl Payments {
         if waits_for_people {
             return PARKED_MS;
         }
-        let age = self.clock.now() - payment.taken_at;
+        let age = self.upstream.host(Authority::Bapenda).now() - payment.taken_at;
         let rarely = if age < TimeDelta::minutes(10) { 60_000 } else { PARKED_MS };
         let doubling = 1_000_i64.checked_shl(u32::try_from(tries.clamp(0, 10)).unwrap_or(10)).unwrap_or(PARKED_MS);
         let regular = doubling.min(rarely);
