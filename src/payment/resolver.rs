@@ -21,7 +21,7 @@ use crate::domain::{Authority, PaymentId, Timestamp};
 use crate::upstream::{Evidence, Paid, ReversalOrder, Reversed, StatusAnswer};
 
 /// Payments worked on at once.
-const AT_ONCE: i64 = 16;
+const AT_ONCE: i64 = 64;
 /// How often the queue is looked at when it is empty.
 const PAUSE: Duration = Duration::from_millis(400);
 /// Steps on one payment under one lease; more would outlive it.
@@ -30,21 +30,36 @@ const STEPS_MAX: usize = 6;
 impl Payments {
     /// Works until `stop` says so; then finishes what it has begun.
     pub async fn resolve_forever(self, mut stop: watch::Receiver<bool>) {
+        // A host that hangs must not keep others' payments waiting: whoever is done makes room at once.
+        let mut tasks = JoinSet::new();
         while !*stop.borrow() {
-            let worked = match self.resolve_due(false).await {
-                Ok(worked) => worked,
-                Err(e) => {
-                    tracing::warn!(%e, "the resolver cannot read its queue");
-                    0
-                }
-            };
-            if worked == 0 {
+            while tasks.try_join_next().is_some() {}
+            let room = AT_ONCE - i64::try_from(tasks.len()).unwrap_or(AT_ONCE);
+            let claimed = if room > 0 { self.start_due(&mut tasks, (room, false)).await } else { Ok(0) };
+            if let Err(e) = &claimed {
+                tracing::warn!(%e, "the resolver cannot read its queue");
+            }
+            if claimed.unwrap_or(0) == 0 {
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
                     _ = stop.changed() => {}
                 }
             }
         }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn start_due(&self, tasks: &mut JoinSet<()>, (limit, early): (i64, bool)) -> Result<usize, sqlx::Error> {
+        let mut connection = self.db.workers.acquire().await?;
+        let holder = (&*self.tools.instance, self.tools.lease_s);
+        let leases = store::claim_due(&mut connection, holder, limit, early).await?;
+        drop(connection);
+        let started = leases.len();
+        for lease in leases {
+            let payments = self.clone();
+            tasks.spawn(async move { payments.work_on(lease).await });
+        }
+        Ok(started)
     }
 
     /// Gives back what a former run of this gateway was working on when it died.
@@ -61,18 +76,10 @@ impl Payments {
     /// # Errors
     /// [`sqlx::Error`] when the queue cannot be read.
     pub async fn resolve_due(&self, early: bool) -> Result<usize, sqlx::Error> {
-        let mut connection = self.db.workers.acquire().await?;
-        let holder = (&*self.tools.instance, self.tools.lease_s);
-        let leases = store::claim_due(&mut connection, holder, AT_ONCE, early).await?;
-        drop(connection);
         let mut tasks = JoinSet::new();
-        let worked = leases.len();
-        for lease in leases {
-            let payments = self.clone();
-            tasks.spawn(async move { payments.work_on(lease).await });
-        }
+        let started = self.start_due(&mut tasks, (AT_ONCE, early)).await?;
         while tasks.join_next().await.is_some() {}
-        Ok(worked)
+        Ok(started)
     }
 
     /// Works on one payment now, whenever it is due; false while somebody else does.
