@@ -5,13 +5,16 @@
 
 pub mod agents;
 pub mod audit;
+pub mod cases;
 pub mod config;
 pub mod db;
 pub mod domain;
+pub mod http;
 pub mod ledger;
 pub mod lookup;
 pub mod payment;
 pub mod receipt;
+pub mod reconciliation;
 pub mod tariff;
 pub mod upstream;
 

@@ -129,7 +129,8 @@ async fn refuse_unless_durable(pool: &PgPool) -> Result<(), DbError> {
     {
         let value: String =
             sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(pool).await?;
-        let stronger = setting == "synchronous_commit" && matches!(value.as_str(), "remote_apply" | "remote_write");
+        let stronger =
+            setting == "synchronous_commit" && matches!(value.as_str(), "remote_apply" | "remote_write");
         if value != needs && !stronger {
             return Err(DbError::NotDurable { setting, value, needs });
         }
@@ -161,8 +162,12 @@ fn passes(code: &str) -> bool {
 #[must_use]
 pub fn is_connection_loss(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => {
             let code = database.code();
             is_server_trouble(code.as_deref().unwrap_or_default())
@@ -172,7 +177,8 @@ pub fn is_connection_loss(error: &sqlx::Error) -> bool {
 }
 
 fn is_server_trouble(code: &str) -> bool {
-    ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "25P03" | "40003")
+    ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+        || matches!(code, "25006" | "25P03" | "40003")
 }
 
 #[cfg(test)]
@@ -181,7 +187,9 @@ mod tests {
 
     #[test]
     fn only_what_the_database_refuses_for_good_is_no_trouble_that_passes() {
-        for trouble in ["40001", "40P01", "55P03", "57014", "08006", "53100", "53200", "57P01", "58030", "25006", "25P03"] {
+        for trouble in [
+            "40001", "40P01", "55P03", "57014", "08006", "53100", "53200", "57P01", "58030", "25006", "25P03",
+        ] {
             assert!(passes(trouble) || is_server_trouble(trouble), "{trouble}");
         }
         for refusal in ["23505", "23514", "23001", "22003", "42501", "42P01", "P0001", "XX000", ""] {

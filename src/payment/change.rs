@@ -6,7 +6,7 @@ use serde_json::json;
 use super::state::{Payment, StateName};
 use super::step::{Effect, Event, Forbidden, Limits};
 use crate::audit;
-use crate::domain::{MoneyError, Rupiah, TransferId};
+use crate::domain::{MoneyError, Reference, Rupiah, TransferId};
 use crate::ledger::{self, AccountNo, AgentAccount, For, Transfer};
 use crate::receipt::Kind;
 use crate::upstream::Evidence;
@@ -44,13 +44,15 @@ pub(super) struct Change {
     pub(super) payment: Payment,
     pub(super) effects: Vec<Effect>,
     pub(super) evidence: Vec<Evidence>,
+    /// The leg whose doubt a settlement file ends.
+    pub(super) by_file: Option<Reference>,
     happened: Vec<String>,
 }
 
 impl Change {
     pub(super) fn of(payment: Payment, mover: Mover) -> Self {
         let from = payment.state.name();
-        Self { mover, from, payment, effects: vec![], evidence: vec![], happened: vec![] }
+        Self { mover, from, payment, effects: vec![], evidence: vec![], by_file: None, happened: vec![] }
     }
 
     /// Applies one event with what proves it.
@@ -99,7 +101,13 @@ impl Change {
 
     fn transfers(&self, at: DateTime<Utc>) -> Result<Vec<Transfer>, MoneyError> {
         let payment = &self.payment;
-        let of = |leg| For { agent_id: payment.agent_id, agent_no: payment.agent_no, payment_id: payment.id, leg, at };
+        let of = |leg| For {
+            agent_id: payment.agent_id,
+            agent_no: payment.agent_no,
+            payment_id: payment.id,
+            leg,
+            at,
+        };
         let paper_out = payment.titip_no.is_some() || payment.receipt_no.is_some();
         let held = |ordinal: i16| payment.leg(ordinal).and_then(|leg| leg.hold.map(|hold| (leg, hold)));
         let mut rows = Vec::new();
@@ -111,9 +119,13 @@ impl Change {
                     }
                 }
                 Effect::Void(o) => {
-                    rows.extend(held(*o).map(|(leg, hold)| ledger::void(of(Some(*o)), hold, leg.amount, paper_out)));
+                    rows.extend(
+                        held(*o).map(|(leg, hold)| ledger::void(of(Some(*o)), hold, leg.amount, paper_out)),
+                    );
                 }
-                Effect::PostFee => rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee))),
+                Effect::PostFee => {
+                    rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee)))
+                }
                 Effect::VoidFee => {
                     rows.extend(self.fee_row(|hold| ledger::void(of(None), hold, payment.fee, paper_out)));
                 }

@@ -132,7 +132,11 @@ impl Writer {
                 tracing::warn!(jobs = jobs.len(), why, "a batch failed; committing its payments one by one");
                 let mut replies = Vec::with_capacity(jobs.len());
                 for job in jobs {
-                    replies.push(self.commit_together(&[*job]).await.and_then(|mut r| r.pop().ok_or(JournalError::Lost)));
+                    replies.push(
+                        self.commit_together(&[*job])
+                            .await
+                            .and_then(|mut r| r.pop().ok_or(JournalError::Lost)),
+                    );
                 }
                 replies
             }
@@ -160,7 +164,9 @@ impl Writer {
                 tracing::error!(%why, "the database is too busy");
                 return Err(JournalError::Lost);
             } else if !db::is_connection_loss(&why) {
-                return Err(JournalError::Refused(db::constraint(&why).map_or_else(|| why.to_string(), str::to_owned)));
+                return Err(JournalError::Refused(
+                    db::constraint(&why).map_or_else(|| why.to_string(), str::to_owned),
+                ));
             }
             if Instant::now() + pause > give_up_at {
                 tracing::error!(jobs = jobs.len(), %why, "the database does not answer");
@@ -197,10 +203,17 @@ impl Writer {
     }
 }
 
-/// Bounds what may wait for ever (a COMMIT for its standby, anything for a server that went away without a word). What was cut off is unknown; its connection is dropped.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+/// Bounds what may wait for ever (a COMMIT for its standby, anything for a server that went away without a word).
+/// What was cut off is unknown; its connection is dropped.
+async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
     match tokio::time::timeout(deadline, work).await {
         Ok(result) => result,
-        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within the deadline"))),
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            "no answer within the deadline",
+        ))),
     }
 }

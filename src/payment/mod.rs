@@ -9,8 +9,10 @@
 mod approval;
 mod begin;
 mod begin_store;
+mod by_settlement;
 mod cancel;
 mod change;
+mod give_back;
 mod journal;
 mod pay;
 mod resolver;
@@ -32,7 +34,7 @@ pub use begin::BusinessRefusal;
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use step::{Effect, Event, Forbidden, Limits};
-pub use view::{Filter, PaymentView, Scope, view, views};
+pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
 
 use crate::config::Config;
 use crate::db::Db;
@@ -57,8 +59,13 @@ pub enum PayError {
         payment_id: PaymentId,
     },
     /// Refused, stored under the key and replayed for ever.
-    #[error("refused: {0:?}")]
-    Refused(BusinessRefusal),
+    #[error("refused: {refusal:?}")]
+    Refused {
+        /// Why.
+        refusal: BusinessRefusal,
+        /// The key had been refused before.
+        replayed: bool,
+    },
     /// No quote of this agent has that id.
     #[error("no such lookup")]
     LookupNotFound,
@@ -68,6 +75,9 @@ pub enum PayError {
     /// A host may not be sent payments now.
     #[error("a host is down")]
     HostDown,
+    /// A host is closing its day.
+    #[error("a host is closing its day")]
+    EndOfDay,
     /// The database or the queue cannot say: the same key again tells.
     #[error("try the same key again")]
     TryAgain,

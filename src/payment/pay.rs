@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-use super::begin::{BeginJob, BeginReply, BusinessRefusal, HostDown, Stored, StoredOutcome};
+use super::begin::{BeginJob, BeginReply, HostDown, Stored, StoredOutcome};
 use super::begin_store;
 use super::change::{After, Change, Mover};
 use super::journal::JournalError;
@@ -65,7 +65,11 @@ impl Payments {
                 }
                 Ok(BeginReply::LookupNotFound) => return Err(PayError::LookupNotFound),
                 Ok(BeginReply::Suspended) => return Err(PayError::Suspended),
+                Ok(BeginReply::Refused(refusal)) => {
+                    return Err(PayError::Refused { refusal, replayed: false });
+                }
                 Ok(BeginReply::HostDown(HostDown::Breaker)) => return Err(PayError::HostDown),
+                Ok(BeginReply::HostDown(HostDown::EndOfDay)) => return Err(PayError::EndOfDay),
                 Err(JournalError::Lost | JournalError::Overloaded) => return Err(PayError::TryAgain),
                 Err(JournalError::Refused(why)) => return Err(PayError::Broken(why)),
             }
@@ -92,8 +96,29 @@ impl Payments {
             holds: [TransferId::new(), TransferId::new(), TransferId::new()],
             taken_at: bapenda.with_nanosecond(0).unwrap_or(bapenda),
             not_after: [self.not_after(bapenda), self.not_after(jasa_raharja)],
-            host_down: (!self.upstream.may_begin()).then_some(HostDown::Breaker),
+            host_down: self.host_down(),
             at: self.clock.now(),
+        }
+    }
+
+    fn host_down(&self) -> Option<HostDown> {
+        if self.upstream.is_closing() {
+            return Some(HostDown::EndOfDay);
+        }
+        (!self.upstream.may_begin()).then_some(HostDown::Breaker)
+    }
+
+    /// The payment that a key made, in its present state.
+    ///
+    /// # Errors
+    /// [`PayError::Sql`] when the database fails.
+    pub async fn by_key(&self, agent: &Agent, key: &str) -> Result<Option<PaymentView>, PayError> {
+        let mut connection = self.db.requests.acquire().await?;
+        let stored = begin_store::key(&mut connection, agent.agent_id, key).await?;
+        drop(connection);
+        match stored.map(|stored| stored.outcome) {
+            Some(StoredOutcome::Payment(id)) => self.view(Scope::Agent(agent.agent_id), id).await,
+            Some(StoredOutcome::Refusal(_)) | None => Ok(None),
         }
     }
 
@@ -107,15 +132,18 @@ impl Payments {
     /// The same key again: the same payment in its present state, the same refusal, or the fields that differ.
     async fn replay(&self, request: &PayRequest, stored: &Stored) -> Result<PayAnswer, PayError> {
         let asked = serde_json::json!({"lookup_id": request.lookup_id, "amount": request.amount});
-        let differs: Vec<&'static str> =
-            ["lookup_id", "amount"].into_iter().filter(|field| asked[field] != stored.request[field]).collect();
+        let differs: Vec<&'static str> = ["lookup_id", "amount"]
+            .into_iter()
+            .filter(|field| asked[field] != stored.request[field])
+            .collect();
         if !differs.is_empty() {
             return Err(PayError::KeyReused { differs });
         }
         match stored.outcome {
-            StoredOutcome::Refusal(refusal) => Err(PayError::Refused(refusal)),
+            StoredOutcome::Refusal(refusal) => Err(PayError::Refused { refusal, replayed: true }),
             StoredOutcome::Payment(id) => {
-                let payment = self.view(Scope::Agent(request.agent.agent_id), id).await?.ok_or(PayError::TryAgain)?;
+                let payment =
+                    self.view(Scope::Agent(request.agent.agent_id), id).await?.ok_or(PayError::TryAgain)?;
                 if payment.state == super::StateName::Held && payment.at_work {
                     return Err(PayError::InProgress { payment_id: id });
                 }
@@ -145,7 +173,9 @@ impl Payments {
             let host = self.upstream.host(leg.authority);
             let order = change.payment.order(&leg);
             // Too late to send under the not_after that is committed: the resolver commits a new one first.
-            let paid = if host.now() + TimeDelta::milliseconds(self.late_margin_ms()) >= leg.not_after && ordinal > 0 {
+            let paid = if host.now() + TimeDelta::milliseconds(self.late_margin_ms()) >= leg.not_after
+                && ordinal > 0
+            {
                 Paid::NotSent("too late for its not_after".to_owned())
             } else {
                 match host.pay(&order).await {
@@ -198,19 +228,23 @@ impl Payments {
         change.evidence = refused.evidence;
         let event = Event::Contradicts(0, format!("STORE_REFUSED {why}"));
         change.apply(&event, None, now, self.limits).map_err(|e| PayError::Broken(e.to_string()))?;
-        let job = change.into_job(After::AskIn(PARKED_MS), now).map_err(|e| PayError::Broken(e.to_string()))?;
+        let job =
+            change.into_job(After::AskIn(PARKED_MS), now).map_err(|e| PayError::Broken(e.to_string()))?;
         self.journal.settle(job).await.map_err(|e| PayError::Broken(e.to_string()))
     }
 
     /// Somebody else moved the payment first. If that refused it, a booking that comes now is a late success.
     async fn keep_late_bookings(&self, change: &Change) -> Result<(), PayError> {
-        let bookings = change.payment.legs.iter().filter_map(|leg| leg.booking().map(|booking| (leg, booking)));
+        let bookings =
+            change.payment.legs.iter().filter_map(|leg| leg.booking().map(|booking| (leg, booking)));
         for (leg, booking) in bookings {
             let mut connection = self.db.workers.acquire().await?;
             let stored = store::load(&mut connection, change.payment.id).await?;
             drop(connection);
-            if let Some(stored) = stored.filter(|stored| matches!(stored.state, super::State::Refused { .. })) {
-                let said = change.evidence.iter().filter(|evidence| evidence.reference == Some(leg.reference.0));
+            if let Some(stored) = stored.filter(|stored| matches!(stored.state, super::State::Refused { .. }))
+            {
+                let said =
+                    change.evidence.iter().filter(|evidence| evidence.reference == Some(leg.reference.0));
                 self.open_late_success(&stored, (leg, booking), &said.collect::<Vec<_>>()).await?;
             }
         }
@@ -229,7 +263,14 @@ impl Payments {
         });
         let mut transaction = self.db.workers.begin().await?;
         settle_store::insert_evidence(&mut transaction, evidence.iter().copied()).await?;
-        settle_store::open_case(&mut transaction, "LATE_SUCCESS", refused, "payment", (&facts, self.clock.now())).await?;
+        settle_store::open_case(
+            &mut transaction,
+            "LATE_SUCCESS",
+            refused,
+            "payment",
+            (&facts, self.clock.now()),
+        )
+        .await?;
         Ok(transaction.commit().await?)
     }
 
@@ -251,7 +292,9 @@ impl Payments {
             let Some(other) = store::load(&mut connection, id).await? else { continue };
             drop(connection);
             let Some(leg) = other.leg(0).cloned() else { continue };
-            if let StatusAnswer::Booked(booking, evidence) = self.upstream.host(leg.authority).status(&other.order(&leg)).await {
+            if let StatusAnswer::Booked(booking, evidence) =
+                self.upstream.host(leg.authority).status(&other.order(&leg)).await
+            {
                 self.open_late_success(&other, (&leg, &booking), &[&*evidence]).await?;
             }
         }
@@ -270,9 +313,3 @@ impl Payments {
 
 /// When a payment that waits for people is looked at again.
 pub(super) const PARKED_MS: i64 = 15 * 60 * 1000;
-
-impl From<BusinessRefusal> for PayError {
-    fn from(refusal: BusinessRefusal) -> Self {
-        Self::Refused(refusal)
-    }
-}

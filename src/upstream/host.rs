@@ -1,5 +1,6 @@
 //! One call to one host: signed, bounded in time and size, its answer's signature checked, its words kept.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -102,6 +103,7 @@ pub struct Host {
     clock: HostClock,
     own_clock: Clock,
     breaker: Breaker,
+    closing_until: Mutex<Option<Timestamp>>,
     body_max: usize,
     pub(super) settlement_max: u64,
 }
@@ -141,6 +143,7 @@ impl Host {
             clock: HostClock::new(clock.clone()),
             own_clock: clock,
             breaker: Breaker::default(),
+            closing_until: Mutex::new(None),
             body_max: config.body_max_bytes,
             settlement_max: config.settlement_max_bytes,
         })
@@ -156,6 +159,25 @@ impl Host {
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {
         &self.breaker
+    }
+
+    /// True while it has said that it is closing its day.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        let until = *self.closing_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        until.is_some_and(|until| self.now() < until)
+    }
+
+    /// Remembers an announced closing, at most a quarter of an hour: the announcement need not be signed.
+    fn heard_of_closing(&self, until: Option<Timestamp>) {
+        let now = self.now();
+        let latest = now + chrono::TimeDelta::minutes(15);
+        let until = until.map_or(now + chrono::TimeDelta::minutes(1), |until| until.min(latest));
+        *self.closing_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(until);
+    }
+
+    fn heard_of_opening(&self) {
+        *self.closing_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
     /// Its time now, by its last signed answer.
@@ -181,21 +203,32 @@ impl Host {
         }
     }
 
-    async fn call(&self, operation: Operation, method: &str, path: &str, body: Vec<u8>, about: Option<Uuid>) -> Reply {
+    async fn call(
+        &self,
+        operation: Operation,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        about: Option<Uuid>,
+    ) -> Reply {
         let began = std::time::Instant::now();
         let reply = self.exchange(operation, method, path, body, about).await;
         let (went, outcome) = match &reply {
             Reply::NotSent(_) => (Went::NotConnected, "not_sent"),
             Reply::Silent(_) => (Went::NoAnswer, "silent"),
-            Reply::EndOfDay(_) => (Went::NoAnswer, "end_of_day"),
+            Reply::EndOfDay(_) => (Went::Answered, "end_of_day"),
             Reply::Answered(_) => (Went::Answered, "answered"),
         };
         self.breaker.saw(went);
-        let labels = [
-            ("host", self.authority.as_str()),
-            ("operation", operation.as_str()),
-            ("outcome", outcome),
-        ];
+        match &reply {
+            Reply::EndOfDay(until) => self.heard_of_closing(*until),
+            Reply::Answered(_) if matches!(operation, Operation::Inquiry | Operation::Payment) => {
+                self.heard_of_opening()
+            }
+            Reply::Answered(_) | Reply::NotSent(_) | Reply::Silent(_) => {}
+        }
+        let labels =
+            [("host", self.authority.as_str()), ("operation", operation.as_str()), ("outcome", outcome)];
         metrics::histogram!("upstream_seconds", &labels).record(began.elapsed());
         if let Reply::NotSent(why) | Reply::Silent(why) = &reply {
             tracing::warn!(host = self.authority.as_str(), operation = operation.as_str(), outcome, why, reference = ?about, "no answer from a host");
@@ -203,8 +236,16 @@ impl Host {
         reply
     }
 
-    async fn exchange(&self, operation: Operation, method: &str, path: &str, body: Vec<u8>, about: Option<Uuid>) -> Reply {
-        let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/'))) else {
+    async fn exchange(
+        &self,
+        operation: Operation,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        about: Option<Uuid>,
+    ) -> Reply {
+        let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/')))
+        else {
             return Reply::NotSent("no address".to_owned());
         };
         let target = match url.query() {
@@ -212,7 +253,8 @@ impl Host {
             None => url.path().to_owned(),
         };
         let timestamp = rfc3339_wib(self.clock.now());
-        let signature = request_signature(self.secret.expose_secret().as_bytes(), method, &target, &body, &timestamp);
+        let signature =
+            request_signature(self.secret.expose_secret().as_bytes(), method, &target, &body, &timestamp);
         let request_sha256 = sha256_hex(&body);
         let began = std::time::Instant::now();
         let request = if method == "GET" { self.client.get(url) } else { self.client.post(url) };
@@ -229,7 +271,8 @@ impl Host {
             Err(e) => return Reply::Silent(root_cause(&e)),
         };
         let cap = if operation == Operation::Settlement { self.settlement_max } else { self.body_max as u64 };
-        self.read(response, Asked { operation, path: target, request_sha256, reference: about, began }, cap).await
+        self.read(response, Asked { operation, path: target, request_sha256, reference: about, began }, cap)
+            .await
     }
 
     async fn read(&self, mut response: reqwest::Response, asked: Asked, cap: u64) -> Reply {
@@ -249,7 +292,9 @@ impl Host {
                 Err(e) => return Reply::Silent(root_cause(&e)),
             }
         }
-        if status == 503 && let Some(until) = end_of_day(&body) {
+        if status == 503
+            && let Some(until) = end_of_day(&body)
+        {
             return Reply::EndOfDay(until.0);
         }
         if !(200..300).contains(&status) && !(400..500).contains(&status) {

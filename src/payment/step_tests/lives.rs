@@ -26,7 +26,10 @@ impl Life {
     fn judge(&self, before: &Payment, after: &Payment) {
         for hold in ["0", "1", "fee"] {
             assert!(self.resolved(hold) <= 1, "hold {hold} is resolved twice");
-            assert!(self.times(&format!("reverse {hold}")) <= self.times(&format!("post {hold}")), "{hold} taken back unposted");
+            assert!(
+                self.times(&format!("reverse {hold}")) <= self.times(&format!("post {hold}")),
+                "{hold} taken back unposted"
+            );
         }
         assert!(self.times("lunas") <= 1 && self.times("titip") <= 1, "a paper is handed over twice");
         let posted = self.times("post 0") + self.times("post 1");
@@ -36,7 +39,10 @@ impl Life {
                 let voids = ["0", "1", "fee"].map(|hold| self.times(&format!("void {hold}")));
                 assert_eq!(voids, [1, 1, 1], "a refusal gives every hold back");
                 if before.state.name() == StateName::InDoubt {
-                    assert!(after.legs.iter().all(|leg| leg.state != LegState::Sent), "refused while a copy lives");
+                    assert!(
+                        after.legs.iter().all(|leg| leg.state != LegState::Sent),
+                        "refused while a copy lives"
+                    );
                 }
             }
             StateName::Confirmed => {
@@ -49,7 +55,10 @@ impl Life {
                 assert!(self.times("reverse 0") + self.times("reverse 1") >= 1);
             }
             StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
-                assert_eq!(self.resolved("fee"), usize::from(matches!(after.state, State::Reversing { confirmed_at: Some(_) })));
+                assert_eq!(
+                    self.resolved("fee"),
+                    usize::from(matches!(after.state, State::Reversing { confirmed_at: Some(_) }))
+                );
             }
         }
         for (was, is) in before.legs.iter().zip(&after.legs) {
@@ -58,7 +67,10 @@ impl Life {
                 assert_eq!(is.booking(), Some(number), "a booking was forgotten");
             }
             if matches!(was.state, LegState::Refused(_) | LegState::Released) {
-                assert!(!matches!(is.state, LegState::Unsent | LegState::Sent), "a refused leg is sent again");
+                assert!(
+                    !matches!(is.state, LegState::Unsent | LegState::Sent),
+                    "a refused leg is sent again"
+                );
             }
         }
     }
@@ -66,7 +78,8 @@ impl Life {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let leg = || 0_i16..2;
-    let number = prop_oneof![9 => leg().prop_map(booked), 1 => leg().prop_map(|o| Event::Booked(o, booking("OTHER")))];
+    let number =
+        prop_oneof![9 => leg().prop_map(booked), 1 => leg().prop_map(|o| Event::Booked(o, booking("OTHER")))];
     prop_oneof![
         2 => Just(Event::TakenOver),
         3 => (leg(), 0_i64..30).prop_map(|(o, minutes)| Event::Sending(o, time(minutes))),

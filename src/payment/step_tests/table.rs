@@ -53,18 +53,38 @@ fn doubts_settled() -> Vec<Case> {
         ("SS titip", booked(0), "in_doubt BS | post 0"),
         ("AS titip", booked(0), "in_doubt BS | post 0"),
         ("BS titip", booked(0), "in_doubt BS"),
-        ("BS titip", Event::Booked(0, booking("OTHER")), "integrity_hold(ANOTHER_NUMBER) BS | case INTEGRITY_HOLD"),
+        (
+            "BS titip",
+            Event::Booked(0, booking("OTHER")),
+            "integrity_hold(ANOTHER_NUMBER) BS | case INTEGRITY_HOLD",
+        ),
         ("BR titip", booked(1), "integrity_hold(BOOKED_AFTER_REFUSAL) BR | case INTEGRITY_HOLD"),
         ("BS cancel", booked(1), "confirmed BB cancel | post 1, post fee, lunas"),
         ("BA titip", booked(1), "confirmed BB | post 1, post fee, lunas"),
         ("SS titip", booked(1), "in_doubt SB | post 1"),
         ("SB titip", booked(0), "confirmed BB | post 0, post fee, lunas"),
-        ("AS titip", booked(1), "integrity_hold(BOOKED_BEFORE_THE_FIRST_LEG) AB | post 1, case INTEGRITY_HOLD"),
-        ("RS titip", booked(1), "integrity_hold(BOOKED_BEFORE_THE_FIRST_LEG) RB | post 1, case INTEGRITY_HOLD"),
+        (
+            "AS titip",
+            booked(1),
+            "integrity_hold(BOOKED_BEFORE_THE_FIRST_LEG) AB | post 1, case INTEGRITY_HOLD",
+        ),
+        (
+            "RS titip",
+            booked(1),
+            "integrity_hold(BOOKED_BEFORE_THE_FIRST_LEG) RB | post 1, case INTEGRITY_HOLD",
+        ),
         ("SU titip", Event::ReversedThere(0), "integrity_hold(REVERSED_THERE) SU | case INTEGRITY_HOLD"),
-        ("SU cancel", Event::ReversedThere(0), "refused(REVERSED_THERE) AU cancel | void 0, void 1, void fee"),
+        (
+            "SU cancel",
+            Event::ReversedThere(0),
+            "refused(REVERSED_THERE) AU cancel | void 0, void 1, void fee",
+        ),
         ("SS cancel", Event::ReversedThere(0), "in_doubt AS cancel"),
-        ("BS cancel titip", Event::ReversedThere(1), "integrity_hold(REVERSED_THERE) BS cancel | case INTEGRITY_HOLD"),
+        (
+            "BS cancel titip",
+            Event::ReversedThere(1),
+            "integrity_hold(REVERSED_THERE) BS cancel | case INTEGRITY_HOLD",
+        ),
         ("SU titip", refused(0), "refused(BILL_EXPIRED) RU | void 0, void 1, void fee"),
         ("SS titip", refused(0), "in_doubt RS"),
         ("BS titip", refused(1), "in_doubt(BILL_EXPIRED) BR | case JR_REFUSED"),
@@ -169,17 +189,29 @@ fn reversing() -> Vec<Case> {
 /// Pairs that never happen, whatever the legs.
 fn forbidden() -> BTreeSet<(StateName, Kind)> {
     use Kind::{
-        Absent, Booked, CancelAsked, Contradicts, NeverSent, PaidElsewhere, Refused, Reopened, ReversalAgreed,
-        ReversalApproved, ReversalRefused, ReversedThere, Sending, Silent, TakenOver,
+        Absent, Booked, CancelAsked, Contradicts, NeverSent, PaidElsewhere, Refused, Reopened,
+        ReversalAgreed, ReversalApproved, ReversalRefused, ReversedThere, Sending, Silent, TakenOver,
     };
     let answers = [Booked, ReversedThere, Refused, Silent, Contradicts, NeverSent, Absent];
     let rows: [(StateName, &[Kind], &[Kind]); 7] = [
-        (StateName::Held, &[], &[Sending, Absent, Reopened, PaidElsewhere, ReversalApproved, ReversalAgreed, ReversalRefused]),
+        (
+            StateName::Held,
+            &[],
+            &[Sending, Absent, Reopened, PaidElsewhere, ReversalApproved, ReversalAgreed, ReversalRefused],
+        ),
         (StateName::InDoubt, &[], &[TakenOver, Reopened, ReversalAgreed, ReversalRefused]),
         (
             StateName::IntegrityHold,
             &answers,
-            &[TakenOver, Sending, CancelAsked, PaidElsewhere, ReversalApproved, ReversalAgreed, ReversalRefused],
+            &[
+                TakenOver,
+                Sending,
+                CancelAsked,
+                PaidElsewhere,
+                ReversalApproved,
+                ReversalAgreed,
+                ReversalRefused,
+            ],
         ),
         (
             StateName::Confirmed,
@@ -191,20 +223,35 @@ fn forbidden() -> BTreeSet<(StateName, Kind)> {
             &answers,
             &[TakenOver, Sending, Reopened, PaidElsewhere, ReversalApproved, ReversalAgreed, ReversalRefused],
         ),
-        (StateName::Reversing, &answers, &[TakenOver, Sending, CancelAsked, Reopened, PaidElsewhere, ReversalApproved]),
+        (
+            StateName::Reversing,
+            &answers,
+            &[TakenOver, Sending, CancelAsked, Reopened, PaidElsewhere, ReversalApproved],
+        ),
         (StateName::Reversed, KINDS, &[]),
     ];
-    rows.into_iter().flat_map(|(state, some, more)| some.iter().chain(more).map(move |kind| (state, *kind))).collect()
+    rows.into_iter()
+        .flat_map(|(state, some, more)| some.iter().chain(more).map(move |kind| (state, *kind)))
+        .collect()
 }
 
 #[test]
 fn every_state_meets_every_event_in_the_table_and_in_one_half_of_it_only() {
-    let all: BTreeSet<_> = StateName::ALL.into_iter().flat_map(|s| KINDS.iter().map(move |k| (s, *k))).collect();
+    let all: BTreeSet<_> =
+        StateName::ALL.into_iter().flat_map(|s| KINDS.iter().map(move |k| (s, *k))).collect();
     let taken: BTreeSet<_> = taken().into_keys().collect();
     let forbidden = forbidden();
-    assert_eq!(taken.intersection(&forbidden).collect::<Vec<_>>(), Vec::<&(StateName, Kind)>::new(), "stands in both halves");
+    assert_eq!(
+        taken.intersection(&forbidden).collect::<Vec<_>>(),
+        Vec::<&(StateName, Kind)>::new(),
+        "stands in both halves"
+    );
     let stands: BTreeSet<_> = taken.union(&forbidden).copied().collect();
-    assert_eq!(all.difference(&stands).collect::<Vec<_>>(), Vec::<&(StateName, Kind)>::new(), "stands nowhere");
+    assert_eq!(
+        all.difference(&stands).collect::<Vec<_>>(),
+        Vec::<&(StateName, Kind)>::new(),
+        "stands nowhere"
+    );
 }
 
 #[test]
@@ -222,7 +269,10 @@ fn every_pair_of_the_table_leads_where_it_says() {
                 }
             };
             if outcome != then {
-                wrong.push(format!("{} {before} × {event:?}\n  is   {outcome}\n  want {then}", state.as_str()));
+                wrong.push(format!(
+                    "{} {before} × {event:?}\n  is   {outcome}\n  want {then}",
+                    state.as_str()
+                ));
             }
         }
     }
@@ -233,11 +283,25 @@ fn every_pair_of_the_table_leads_where_it_says() {
 fn samples() -> Vec<Event> {
     let of_leg = |o| {
         vec![
-            Event::Sending(o, time(5)), booked(o), Event::ReversedThere(o), refused(o), Event::Silent(o, None), contradicts(o),
-            Event::NeverSent(o), Event::Absent(o), Event::PaidElsewhere(o), Event::ReversalAgreed(o, day()), not_reversible(o),
+            Event::Sending(o, time(5)),
+            booked(o),
+            Event::ReversedThere(o),
+            refused(o),
+            Event::Silent(o, None),
+            contradicts(o),
+            Event::NeverSent(o),
+            Event::Absent(o),
+            Event::PaidElsewhere(o),
+            Event::ReversalAgreed(o, day()),
+            not_reversible(o),
         ]
     };
-    let of_all = [Event::TakenOver, Event::CancelAsked, Event::Reopened { refuse: true }, Event::Reopened { refuse: false }];
+    let of_all = [
+        Event::TakenOver,
+        Event::CancelAsked,
+        Event::Reopened { refuse: true },
+        Event::Reopened { refuse: false },
+    ];
     [of_leg(0), of_leg(1), of_all.to_vec(), vec![approved()]].concat()
 }
 
@@ -245,7 +309,11 @@ fn samples() -> Vec<Event> {
 fn what_the_table_forbids_is_forbidden_whatever_the_legs() {
     let forbidden = forbidden();
     let samples = samples();
-    assert_eq!(samples.iter().map(kind_of).collect::<BTreeSet<_>>().len(), KINDS.len(), "a sample of each kind");
+    assert_eq!(
+        samples.iter().map(kind_of).collect::<BTreeSet<_>>().len(),
+        KINDS.len(),
+        "a sample of each kind"
+    );
     for state in StateName::ALL {
         for legs in "USBRALV".chars().flat_map(|a| "USBRALV".chars().map(move |b| format!("{a}{b}"))) {
             for event in samples.iter().filter(|event| forbidden.contains(&(state, kind_of(event)))) {
