@@ -1,6 +1,6 @@
 //! The Samsat OPOP gateway: vehicle tax of East Java, paid exactly once.
 //!
-//! Modules in the one allowed order of import, leftmost first: `http → reconciliation → receipt → payment → lookup →
+//! Modules in the one allowed order of import, leftmost first: `http → verify → reconciliation → receipt → payment → lookup →
 //! agents → tariff → upstream → ledger → audit → db → telemetry → config → domain`.
 
 pub mod agents;
@@ -14,5 +14,6 @@ pub mod payment;
 pub mod receipt;
 pub mod tariff;
 pub mod upstream;
+pub mod verify;
 
 pub use db::MIGRATOR;
