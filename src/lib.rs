@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod lookup;
 pub mod payment;
 pub mod receipt;
+pub mod reconciliation;
 pub mod tariff;
 pub mod upstream;
 pub mod verify;

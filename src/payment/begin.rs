@@ -68,6 +68,7 @@ pub(super) struct BeginJob {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HostDown {
     Breaker,
+    EndOfDay,
 }
 
 impl BeginJob {
@@ -82,6 +83,8 @@ impl BeginJob {
 pub(super) enum BeginReply {
     /// It began: money is held, the vehicle is locked.
     Begun(Box<Payment>),
+    /// Refused now, and stored under the key.
+    Refused(BusinessRefusal),
     /// The key was used before.
     Replay(Stored),
     /// A copy of the same request is in the same batch, or was faster elsewhere: ask again.
@@ -303,13 +306,9 @@ impl<'a> Deciding<'a> {
     fn replies(self) -> Vec<BeginReply> {
         self.verdicts
             .into_iter()
-            .zip(self.jobs)
-            .map(|(verdict, job)| match verdict {
+            .map(|verdict| match verdict {
                 Verdict::Going(payment) | Verdict::Mine(payment) => BeginReply::Begun(payment),
-                Verdict::Refused(refusal) => BeginReply::Replay(Stored {
-                    request: job.request(),
-                    outcome: StoredOutcome::Refusal(refusal),
-                }),
+                Verdict::Refused(refusal) => BeginReply::Refused(refusal),
                 Verdict::Out(reply) => reply,
             })
             .collect()

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::state::{Payment, StateName};
 use super::step::{Effect, Event, Forbidden, Limits};
 use crate::audit;
-use crate::domain::{MoneyError, Rupiah, TransferId};
+use crate::domain::{MoneyError, Reference, Rupiah, TransferId};
 use crate::ledger::{self, AccountNo, AgentAccount, For, Transfer};
 use crate::receipt::Kind;
 use crate::upstream::Evidence;
@@ -37,13 +37,15 @@ pub(super) struct Change {
     pub(super) payment: Payment,
     pub(super) effects: Vec<Effect>,
     pub(super) evidence: Vec<Evidence>,
+    /// The leg whose doubt a settlement file ends.
+    pub(super) by_file: Option<Reference>,
     happened: Vec<String>,
 }
 
 impl Change {
     pub(super) fn of(payment: Payment, mover: Mover) -> Self {
         let from = payment.state.name();
-        Self { mover, from, payment, effects: vec![], evidence: vec![], happened: vec![] }
+        Self { mover, from, payment, effects: vec![], evidence: vec![], by_file: None, happened: vec![] }
     }
 
     /// Applies one event with what proves it.

@@ -9,10 +9,12 @@
 mod approval;
 mod begin;
 mod begin_store;
+mod by_settlement;
 mod cancel;
 mod change;
 mod journal;
 mod pay;
+mod give_back;
 mod resolver;
 mod settle;
 mod settle_store;
@@ -55,8 +57,13 @@ pub enum PayError {
         payment_id: PaymentId,
     },
     /// Refused, stored under the key and replayed for ever.
-    #[error("refused: {0:?}")]
-    Refused(BusinessRefusal),
+    #[error("refused: {refusal:?}")]
+    Refused {
+        /// Why.
+        refusal: BusinessRefusal,
+        /// The key had been refused before.
+        replayed: bool,
+    },
     /// No quote of this agent has that id.
     #[error("no such lookup")]
     LookupNotFound,
@@ -66,6 +73,9 @@ pub enum PayError {
     /// A host may not be sent payments now.
     #[error("a host is down")]
     HostDown,
+    /// A host is closing its day.
+    #[error("a host is closing its day")]
+    EndOfDay,
     /// The database or the queue cannot say: the same key again tells.
     #[error("try the same key again")]
     TryAgain,

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-use super::begin::{BeginJob, BeginReply, BusinessRefusal, HostDown, Stored, StoredOutcome};
+use super::begin::{BeginJob, BeginReply, HostDown, Stored, StoredOutcome};
 use super::begin_store;
 use super::change::{After, Change, Mover};
 use super::journal::JournalError;
@@ -61,7 +61,9 @@ impl Payments {
                 }
                 Ok(BeginReply::LookupNotFound) => return Err(PayError::LookupNotFound),
                 Ok(BeginReply::Suspended) => return Err(PayError::Suspended),
+                Ok(BeginReply::Refused(refusal)) => return Err(PayError::Refused { refusal, replayed: false }),
                 Ok(BeginReply::HostDown(HostDown::Breaker)) => return Err(PayError::HostDown),
+                Ok(BeginReply::HostDown(HostDown::EndOfDay)) => return Err(PayError::EndOfDay),
                 Err(JournalError::Lost | JournalError::Overloaded) => return Err(PayError::TryAgain),
                 Err(JournalError::Refused(why)) => return Err(PayError::Broken(why)),
             }
@@ -88,8 +90,29 @@ impl Payments {
             holds: [TransferId::new(), TransferId::new(), TransferId::new()],
             taken_at: bapenda.with_nanosecond(0).unwrap_or(bapenda),
             not_after: [self.not_after(bapenda), self.not_after(jasa_raharja)],
-            host_down: (!self.upstream.may_begin()).then_some(HostDown::Breaker),
+            host_down: self.host_down(),
             at: self.clock.now(),
+        }
+    }
+
+    fn host_down(&self) -> Option<HostDown> {
+        if self.upstream.is_closing() {
+            return Some(HostDown::EndOfDay);
+        }
+        (!self.upstream.may_begin()).then_some(HostDown::Breaker)
+    }
+
+    /// The payment that a key made, in its present state.
+    ///
+    /// # Errors
+    /// [`PayError::Sql`] when the database fails.
+    pub async fn by_key(&self, agent: &Agent, key: &str) -> Result<Option<PaymentView>, PayError> {
+        let mut connection = self.db.requests.acquire().await?;
+        let stored = begin_store::key(&mut connection, agent.agent_id, key).await?;
+        drop(connection);
+        match stored.map(|stored| stored.outcome) {
+            Some(StoredOutcome::Payment(id)) => self.view(Scope::Agent(agent.agent_id), id).await,
+            Some(StoredOutcome::Refusal(_)) | None => Ok(None),
         }
     }
 
@@ -109,7 +132,7 @@ impl Payments {
             return Err(PayError::KeyReused { differs });
         }
         match stored.outcome {
-            StoredOutcome::Refusal(refusal) => Err(PayError::Refused(refusal)),
+            StoredOutcome::Refusal(refusal) => Err(PayError::Refused { refusal, replayed: true }),
             StoredOutcome::Payment(id) => {
                 let payment = self.view(Scope::Agent(request.agent.agent_id), id).await?.ok_or(PayError::TryAgain)?;
                 if payment.state == super::StateName::Held && payment.at_work {
@@ -240,9 +263,3 @@ impl Payments {
 
 /// When a payment that waits for people is looked at again.
 pub(super) const PARKED_MS: i64 = 15 * 60 * 1000;
-
-impl From<BusinessRefusal> for PayError {
-    fn from(refusal: BusinessRefusal) -> Self {
-        Self::Refused(refusal)
-    }
-}

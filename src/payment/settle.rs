@@ -71,6 +71,7 @@ pub(super) async fn write_accepted(
     ledger::record(connection, &transfers, balances.values()).await?;
     receipt::insert_many(connection, &receipts).await?;
     store::insert_evidence(connection, done.iter().flat_map(|(job, _)| &job.change.evidence)).await?;
+    store::insert_resolutions(connection, &done).await?;
     store::insert_cases(connection, &done).await?;
     store::insert_debts(connection, &done).await?;
     let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();

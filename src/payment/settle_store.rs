@@ -224,6 +224,22 @@ pub(super) async fn insert_evidence<'a>(
     Ok(())
 }
 
+/// Records which doubts settlement files ended, so that every run of the night says so.
+pub(super) async fn insert_resolutions(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    for (job, payment) in done {
+        let by_file = |leg: &&Leg| Some(leg.reference) == job.change.by_file;
+        let Some(leg) = payment.legs.iter().find(by_file) else { continue };
+        let Some(booking) = leg.booking() else { continue };
+        sqlx::query!(
+            "INSERT INTO settlement_resolution (reference, authority, business_date, resolved_at) VALUES ($1, $2, $3, $4)",
+            leg.reference.0, leg.authority.as_str(), booking.business_date.date(), job.at
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Opens the cases that changes made necessary.
 pub(super) async fn insert_cases(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
     for (job, payment) in done {

@@ -160,6 +160,22 @@ pub(super) async fn claim_one(
     Ok(row.map(|r| Lease { payment_id: id, fence: r.fence, tries: r.tries }))
 }
 
+/// Takes the work on a payment from whoever has it: a settlement file has said how a leg ended. None when no work is left.
+pub(super) async fn seize(
+    connection: &mut PgConnection,
+    (holder, lease_s): (&str, i32),
+    id: PaymentId,
+) -> Result<Option<Lease>, sqlx::Error> {
+    let row = sqlx::query!(
+        "UPDATE payment_work SET fence = fence + 1, holder = $1, lease_until = now() + make_interval(secs => $2)
+         WHERE payment_id = $3 RETURNING fence, tries",
+        holder, f64::from(lease_s), id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|r| Lease { payment_id: id, fence: r.fence, tries: r.tries }))
+}
+
 /// Gives a lease back without having moved the payment.
 pub(super) async fn release(connection: &mut PgConnection, lease: Lease, ask_in_ms: i64) -> Result<(), sqlx::Error> {
     sqlx::query!(

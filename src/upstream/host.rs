@@ -1,5 +1,6 @@
 //! One call to one host: signed, bounded in time and size, its answer's signature checked, its words kept.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -102,6 +103,7 @@ pub struct Host {
     clock: HostClock,
     own_clock: Clock,
     breaker: Breaker,
+    closing_until: Mutex<Option<Timestamp>>,
     body_max: usize,
     pub(super) settlement_max: u64,
 }
@@ -141,6 +143,7 @@ impl Host {
             clock: HostClock::new(clock.clone()),
             own_clock: clock,
             breaker: Breaker::default(),
+            closing_until: Mutex::new(None),
             body_max: config.body_max_bytes,
             settlement_max: config.settlement_max_bytes,
         })
@@ -156,6 +159,25 @@ impl Host {
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {
         &self.breaker
+    }
+
+    /// True while it has said that it is closing its day.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        let until = *self.closing_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        until.is_some_and(|until| self.now() < until)
+    }
+
+    /// Remembers an announced closing, at most a quarter of an hour: the announcement need not be signed.
+    fn heard_of_closing(&self, until: Option<Timestamp>) {
+        let now = self.now();
+        let latest = now + chrono::TimeDelta::minutes(15);
+        let until = until.map_or(now + chrono::TimeDelta::minutes(1), |until| until.min(latest));
+        *self.closing_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(until);
+    }
+
+    fn heard_of_opening(&self) {
+        *self.closing_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
     /// Its time now, by its last signed answer.
@@ -187,10 +209,15 @@ impl Host {
         let (went, outcome) = match &reply {
             Reply::NotSent(_) => (Went::NotConnected, "not_sent"),
             Reply::Silent(_) => (Went::NoAnswer, "silent"),
-            Reply::EndOfDay(_) => (Went::NoAnswer, "end_of_day"),
+            Reply::EndOfDay(_) => (Went::Answered, "end_of_day"),
             Reply::Answered(_) => (Went::Answered, "answered"),
         };
         self.breaker.saw(went);
+        match &reply {
+            Reply::EndOfDay(until) => self.heard_of_closing(*until),
+            Reply::Answered(_) if matches!(operation, Operation::Inquiry | Operation::Payment) => self.heard_of_opening(),
+            Reply::Answered(_) | Reply::NotSent(_) | Reply::Silent(_) => {}
+        }
         let labels = [
             ("host", self.authority.as_str()),
             ("operation", operation.as_str()),

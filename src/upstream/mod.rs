@@ -61,4 +61,10 @@ impl Upstream {
     pub fn may_begin(&self) -> bool {
         self.hosts.iter().all(|host| host.breaker().is_closed())
     }
+
+    /// True while a host has said that it is closing its day.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.hosts.iter().any(Host::is_closing)
+    }
 }

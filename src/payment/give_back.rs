@@ -1,0 +1,54 @@
+//! Cash that went back to a citizen: the outlet says so, and its float gets its own again.
+
+use super::view::{PaymentView, Scope};
+use super::{PayError, Payments};
+use crate::agents::Agent;
+use crate::audit;
+use crate::domain::{PaymentId, Rupiah};
+use crate::ledger::{self, For};
+
+impl Payments {
+    /// Records that the citizen got the cash of a refused or reversed payment back. None when nothing is owed for it.
+    /// Saying it twice is saying it once.
+    ///
+    /// # Errors
+    /// [`PayError`] when the database fails.
+    pub async fn give_back(
+        &self,
+        agent: &Agent,
+        id: PaymentId,
+        returned_to: &str,
+        paper_surrendered: bool,
+    ) -> Result<Option<PaymentView>, PayError> {
+        let now = self.clock.now();
+        let mut transaction = self.db.requests.begin().await?;
+        let owed = sqlx::query!(
+            "SELECT amount, returned_at FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",
+            id.0, agent.agent_id.0
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(owed) = owed else { return Ok(None) };
+        if owed.returned_at.is_none() {
+            sqlx::query!(
+                "UPDATE citizen_debt SET returned_at = $2, returned_to = $3, paper_surrendered = $4 WHERE payment_id = $1",
+                id.0, now, returned_to, paper_surrendered
+            )
+            .execute(&mut *transaction)
+            .await?;
+            let amount = Rupiah::new(owed.amount).map_err(|e| PayError::Broken(e.to_string()))?;
+            let of = For { agent_id: agent.agent_id, agent_no: agent.agent_no, payment_id: id, leg: None, at: now };
+            let row = ledger::returned(of, amount);
+            let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
+            let balance = balances.get_mut(&agent.agent_id).ok_or_else(|| PayError::Broken("no float".to_owned()))?;
+            let position = balance.apply(&row).map_err(|e| PayError::Broken(e.to_string()))?;
+            ledger::record(&mut transaction, &[(row, position)], balances.values()).await?;
+            let to = audit::salted(id.0, returned_to);
+            let facts = serde_json::json!({"amount": amount, "returned_to_salted": to, "paper_surrendered": paper_surrendered});
+            let event = audit::Event::new(now, &format!("agent:{}", agent.agent_code), "returned cash", id.0, facts);
+            audit::append(&mut transaction, &[event]).await?;
+        }
+        transaction.commit().await?;
+        self.view(Scope::Agent(agent.agent_id), id).await
+    }
+}

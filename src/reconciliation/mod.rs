@@ -1,0 +1,33 @@
+//! The night: every business date's lines, ours against the authorities', to the rupiah.
+//!
+//! Promises: a broken file changes nothing; every line of both sides stands in exactly one class, or nothing is
+//! published; the same files and facts give the same hash; only rows under our own reference that are the quote, line
+//! for line, move a payment, and only through the guarded transition. A published run is never changed, only superseded.
+//! Never decides a break: it opens a case, and two people do.
+//!
+//! In reading order: `settlement` (a file, strictly) · `chain` (whether it fits its predecessors) · `ours` (our legs) ·
+//! `matching` (the passes) · `classify` (one file against our side) · `balance` (the proof) · `result` (canonical bytes)
+//! · `publish` · `run` (the use case) · `schedule` (by itself) · `reading` (what was published).
+
+pub mod balance;
+pub mod chain;
+pub mod class;
+mod classify;
+mod fields;
+pub mod matching;
+pub mod ours;
+mod publish;
+pub mod reading;
+pub mod report;
+pub mod result;
+pub mod row;
+mod run;
+#[cfg(test)]
+mod sample;
+mod schedule;
+pub mod settlement;
+
+pub use classify::ClassifyError;
+pub use publish::PublishError;
+pub use run::{Night, NightError};
+pub use schedule::{InvalidHour, Lease, Schedule, Turn};

@@ -1,0 +1,130 @@
+//! What was published, for those who may see it: a date's run in force, its lines page by page, an export, and the
+//! recomputation by which an auditor checks that what is shown is what was hashed.
+
+mod export;
+pub(crate) mod store;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use export::{HEAD as EXPORT_HEAD, text as export_text};
+
+use super::class::Class;
+use super::report::Report;
+use super::result::{ResultDigest, ResultLine};
+use crate::domain::{Authority, BusinessDate, RunId};
+
+/// Lines in one page of the API.
+pub const PAGE_MAX: i64 = 100;
+/// Lines in one piece of an export or a recomputation.
+const PIECE: i64 = 2_000;
+
+/// One line of a run, with the payment that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Line {
+    /// Its place in the canonical order: the cursor after it.
+    pub ordinal: i32,
+    /// Our payment, where the reference is ours.
+    pub payment_id: Option<Uuid>,
+    /// What was hashed.
+    #[serde(flatten)]
+    pub line: ResultLine,
+}
+
+/// Which lines of a run are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// One class, or all.
+    pub class: Option<Class>,
+    /// After this ordinal; 0 for the beginning.
+    pub after: i32,
+    /// At most this many; held to [`PAGE_MAX`].
+    pub limit: i64,
+}
+
+/// The run in force of a date: the newest published one.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn run_in_force(
+    connection: &mut PgConnection,
+    date: BusinessDate,
+) -> Result<Option<Report>, sqlx::Error> {
+    store::run_in_force(connection, date).await
+}
+
+/// A page of a run's lines; fewer than asked for means that there are no more.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn lines(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    wanted: Wanted,
+) -> Result<Vec<Line>, sqlx::Error> {
+    let limit = wanted.limit.clamp(1, PAGE_MAX);
+    match wanted.class {
+        Some(class) => store::lines_of_class(connection, run_id, class, (wanted.after, limit)).await,
+        None => store::lines(connection, run_id, (wanted.after, limit)).await,
+    }
+}
+
+/// The next piece of a run's export as CSV and the ordinal to go on after; none at the end. Begin with [`EXPORT_HEAD`].
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn export_piece(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    after: i32,
+) -> Result<Option<(String, i32)>, sqlx::Error> {
+    let lines = store::lines(connection, run_id, (after, PIECE)).await?;
+    let Some(last) = lines.last().map(|line| line.ordinal) else { return Ok(None) };
+    Ok(Some((lines.iter().map(|line| export_text(&line.line)).collect(), last)))
+}
+
+/// Every published run, oldest first: its id, date and revision.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn runs(connection: &mut PgConnection) -> Result<Vec<(RunId, BusinessDate, i32)>, sqlx::Error> {
+    store::runs(connection).await
+}
+
+/// What a recomputation found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recomputed {
+    /// Lines and files hash to what was published.
+    Agrees,
+    /// They do not; says which.
+    Differs(&'static str),
+}
+
+/// Recomputes a published run from its stored lines and its files' stored bytes.
+///
+/// # Errors
+/// [`sqlx::Error`] when a statement fails or the run does not exist.
+pub async fn recompute(connection: &mut PgConnection, run_id: RunId) -> Result<Recomputed, sqlx::Error> {
+    let run = store::run(connection, run_id).await?;
+    let mut files: Vec<(Authority, [u8; 32])> = vec![];
+    for input in store::inputs(connection, run_id).await? {
+        if store::sha256_of_parts(connection, &input).await? != input.sha256 {
+            return Ok(Recomputed::Differs("a file's bytes"));
+        }
+        files.push((input.authority, input.sha256));
+    }
+    files.sort_unstable();
+    let mut digest = ResultDigest::new(run.date, &run.rule_version, &files);
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let lines = store::lines(connection, run_id, (after, PIECE)).await?;
+        let Some(last) = lines.last() else { break };
+        after = last.ordinal;
+        count += lines.len();
+        lines.iter().for_each(|line| digest.add(&line.line));
+    }
+    if usize::try_from(run.line_count) != Ok(count) {
+        return Ok(Recomputed::Differs("the number of lines"));
+    }
+    Ok(if run.result_sha256 == digest.finish() { Recomputed::Agrees } else { Recomputed::Differs("a line") })
+}

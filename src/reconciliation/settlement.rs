@@ -1,0 +1,431 @@
+//! A settlement file, read once from its first byte to its last, whole or not at all (protocol, "Settlement file").
+//!
+//! Promises that what it returns is consistent in itself: every field is of its type, lines are numbered without a gap,
+//! counts and sums are those of the trailer, nothing follows. Every complaint names the line. Whether the file fits its
+//! predecessors is asked in `chain`, whether it fits our books in `matching`. Never touches network or database.
+
+use std::fmt;
+use std::io::BufRead;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use super::ours::LineKey;
+use super::row::{Codes, Row, RowStatus};
+use super::{fields, row};
+use crate::domain::{Authority, BusinessDate, Rupiah, Timestamp};
+
+/// Most `D` rows that a file may have: four of East Java's busiest days.
+pub const ROWS_MAX: usize = 4_000_000;
+
+/// What the first record says of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Who made it.
+    pub sender: Authority,
+    /// The accounting day that it settles.
+    pub date: BusinessDate,
+    /// Its place in the sender's series; a revision keeps it.
+    pub sequence: u64,
+    /// 1, then higher for each correction, gaps allowed.
+    pub revision: u32,
+    /// SHA-256 of the previous business date's file, zeros for the sender's first.
+    pub previous_sha256: [u8; 32],
+    /// When the sender made it.
+    pub created_at: Timestamp,
+}
+
+/// A file that is consistent in itself.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Its first record.
+    pub header: Header,
+    /// Its rows, sorted by reference, then in the order of the file.
+    pub rows: Vec<Row>,
+    /// The line codes that its rows name by number.
+    pub codes: Codes,
+    /// Σ principal + penalty, reversals with their sign.
+    pub total: Rupiah,
+    /// SHA-256 of its exact bytes.
+    pub sha256: [u8; 32],
+}
+
+/// Why a file is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sender} settlement {date}, line {line}: {flaw}")]
+pub struct Complaint {
+    /// Whose file.
+    pub sender: Authority,
+    /// For which business date we asked.
+    pub date: BusinessDate,
+    /// Line number in the file, from 1.
+    pub line: u64,
+    /// What is wrong there.
+    pub flaw: Flaw,
+}
+
+/// What is wrong in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flaw {
+    /// No record of RFC 4180, UTF-8, LF.
+    Shape(&'static str),
+    /// A field that is not what the protocol says.
+    Field(&'static str),
+    /// A value that contradicts the rest of the file or our question.
+    Contradicts {
+        /// Which value.
+        what: &'static str,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape(what) => f.write_str(what),
+            Self::Field(what) => write!(f, "{what} is malformed"),
+            Self::Contradicts { what, expected, found } => write!(f, "{what} is {found}, expected {expected}"),
+        }
+    }
+}
+
+/// Refuses a value that is not the expected one.
+pub(crate) fn agrees<T: PartialEq + fmt::Display>(what: &'static str, expected: &T, found: &T) -> Result<(), Flaw> {
+    if expected == found {
+        return Ok(());
+    }
+    // What a stranger's file says goes to logs and terminals: bounded, and without control characters.
+    let shown = |value: &T| value.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
+    Err(Flaw::Contradicts { what, expected: shown(expected), found: shown(found) })
+}
+
+/// Reads `sender`'s file of `date`.
+///
+/// # Errors
+/// [`Complaint`], naming the first line that is wrong.
+pub fn read(source: impl BufRead, sender: Authority, date: BusinessDate) -> Result<Settlement, Complaint> {
+    let mut reader = Reader { source, digest: digest::Context::new(&digest::SHA256), line: 0, text: Vec::new() };
+    file(&mut reader, sender, date).map_err(|flaw| Complaint { sender, date, line: reader.line.max(1), flaw })
+}
+
+struct Reader<R> {
+    source: R,
+    digest: digest::Context,
+    line: u64,
+    text: Vec<u8>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// The next line without its line feed; `None` at the end.
+    fn next(&mut self) -> Result<Option<&str>, Flaw> {
+        self.text.clear();
+        let limit = fields::LINE_BYTES_MAX as u64;
+        let read = std::io::Read::take(&mut self.source, limit).read_until(b'\n', &mut self.text);
+        if read.map_err(|_| Flaw::Shape("the file cannot be read"))? == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        self.digest.update(&self.text);
+        if self.text.last() == Some(&b'\n') {
+            self.text.pop();
+        } else if self.text.len() >= fields::LINE_BYTES_MAX {
+            return Err(Flaw::Shape("the line is too long"));
+        }
+        if self.line == 1 && self.text.starts_with(b"\xEF\xBB\xBF") {
+            return Err(Flaw::Shape("a byte order mark"));
+        }
+        std::str::from_utf8(&self.text).map(Some).map_err(|_| Flaw::Shape("not UTF-8"))
+    }
+}
+
+fn file<R: BufRead>(
+    reader: &mut Reader<R>,
+    sender: Authority,
+    date: BusinessDate,
+) -> Result<Settlement, Flaw> {
+    let first = reader.next()?.ok_or(Flaw::Shape("the file is empty"))?;
+    let header = header(first, sender, date)?;
+    let mut body = Body::of(sender);
+    loop {
+        let Some(line) = reader.next()? else {
+            reader.line += 1;
+            return Err(Flaw::Shape("the file ends without its trailer"));
+        };
+        let mut parts = Vec::with_capacity(14);
+        fields::split(line, &mut parts)?;
+        match parts.first().map(AsRef::as_ref) {
+            Some("D") => body.take(&parts)?,
+            Some("T") => {
+                body.agrees_with(&parts)?;
+                break;
+            }
+            _ => return Err(Flaw::Field("record type")),
+        }
+    }
+    if reader.next()?.is_some() {
+        return Err(Flaw::Shape("text after the trailer"));
+    }
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(reader.digest.clone().finish().as_ref());
+    Ok(Settlement { header, rows: body.rows, codes: body.codes, total: body.total, sha256 })
+}
+
+fn header(line: &str, sender: Authority, date: BusinessDate) -> Result<Header, Flaw> {
+    let mut parts = Vec::with_capacity(10);
+    fields::split(line, &mut parts)?;
+    let [kind, version, from, to, day, sequence, revision, previous, created, currency] = parts.as_slice() else {
+        return Err(Flaw::Shape("a header has ten fields"));
+    };
+    agrees("record type", &"H", &kind.as_ref())?;
+    agrees("format version", &"1", &version.as_ref())?;
+    agrees("sender", &sender.as_str(), &from.as_ref())?;
+    agrees("receiver", &"OPOP-GATEWAY", &to.as_ref())?;
+    agrees("currency", &"IDR", &currency.as_ref())?;
+    let day = BusinessDate::parse(day).map_err(|_| Flaw::Field("business date"))?;
+    agrees("business date", &date, &day)?;
+    let positive = |text: &str| fields::count(text).filter(|n| *n > 0);
+    Ok(Header {
+        sender,
+        date,
+        sequence: positive(sequence).ok_or(Flaw::Field("sequence number"))?,
+        revision: positive(revision)
+            .and_then(|n| i32::try_from(n).ok())
+            .and_then(|n| u32::try_from(n).ok())
+            .ok_or(Flaw::Field("revision"))?,
+        previous_sha256: fields::sha256(previous).ok_or(Flaw::Field("previous file's SHA-256"))?,
+        created_at: fields::time(created).ok_or(Flaw::Field("created at"))?,
+    })
+}
+
+/// The rows so far and what the trailer must say of them.
+struct Body {
+    sender: Authority,
+    rows: Vec<Row>,
+    codes: Codes,
+    per_code: Vec<Rupiah>,
+    principal: Rupiah,
+    penalty: Rupiah,
+    total: Rupiah,
+}
+
+impl Body {
+    fn of(sender: Authority) -> Self {
+        Self {
+            sender,
+            rows: vec![],
+            codes: Codes::default(),
+            per_code: vec![],
+            principal: Rupiah::ZERO,
+            penalty: Rupiah::ZERO,
+            total: Rupiah::ZERO,
+        }
+    }
+
+    fn take(&mut self, parts: &[std::borrow::Cow<'_, str>]) -> Result<(), Flaw> {
+        if self.rows.len() >= ROWS_MAX {
+            return Err(Flaw::Shape("more rows than a day can have"));
+        }
+        let previous = self.rows.last().map(|row| &row.number);
+        let row = row::read(parts, &mut self.codes, previous)?;
+        if !row::number_fits(self.sender, &row.number) {
+            return Err(Flaw::Field("host's number"));
+        }
+        let expected = self.rows.last().map_or(1, |last| last.line_no + 1);
+        agrees("line number", &expected, &row.line_no)?;
+        let out_of_range = |_| Flaw::Shape("a sum is out of range");
+        let amount = row.amount().map_err(out_of_range)?;
+        self.principal = self.principal.plus(row.principal).map_err(out_of_range)?;
+        self.penalty = self.penalty.plus(row.penalty).map_err(out_of_range)?;
+        self.total = self.total.plus(amount).map_err(out_of_range)?;
+        self.per_code.resize(self.codes.len(), Rupiah::ZERO);
+        if let Some(sum) = self.per_code.get_mut(usize::from(row.code.0)) {
+            *sum = sum.plus(amount).map_err(out_of_range)?;
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Compares with the trailer; leaves the rows sorted by reference.
+    fn agrees_with(&mut self, parts: &[std::borrow::Cow<'_, str>]) -> Result<(), Flaw> {
+        let [_, count, references, principal, penalty, total, per_code] = parts else {
+            return Err(Flaw::Shape("a trailer has seven fields"));
+        };
+        self.rows.sort_unstable_by_key(|row| (row.reference, row.line_no));
+        let distinct = self.rows.chunk_by(|a, b| a.reference == b.reference).count();
+        agrees("count of rows", &self.rows.len().to_string(), &count.to_string())?;
+        agrees("count of references", &distinct.to_string(), &references.to_string())?;
+        agrees("sum of principals", &self.principal.get().to_string(), &principal.to_string())?;
+        agrees("sum of penalties", &self.penalty.get().to_string(), &penalty.to_string())?;
+        agrees("total", &self.total.get().to_string(), &total.to_string())?;
+        let sums: Vec<String> =
+            self.codes.names().zip(&self.per_code).map(|(code, sum)| format!("{code}={}", sum.get())).collect();
+        agrees("totals per code", &sums.join(";"), &per_code.to_string())
+    }
+}
+
+impl Settlement {
+    /// The rows of one reference, in the order of the file.
+    #[must_use]
+    pub fn rows_of(&self, reference: crate::domain::Reference) -> std::ops::Range<usize> {
+        let from = self.rows.partition_point(|row| row.reference < reference);
+        let to = from
+            + self.rows.get(from..).unwrap_or_default().partition_point(|row| row.reference == reference);
+        from..to
+    }
+
+    /// The key of one of its rows.
+    #[must_use]
+    pub fn key(&self, row: &Row) -> LineKey {
+        LineKey {
+            reference: row.reference,
+            due_on: row.due_on,
+            code: self.codes.name(row.code).into(),
+            beneficiary: row.beneficiary,
+            status: row.status,
+        }
+    }
+
+    /// The number and time of a leg's rows if they are one whole booking: same number, same time, all `PAID`.
+    #[must_use]
+    pub fn booking(rows: &[Row]) -> Option<(Arc<str>, Timestamp)> {
+        let first = rows.first()?;
+        let whole = rows.iter().all(|row| {
+            row.status == RowStatus::Paid && row.number == first.number && row.booked_at == first.booked_at
+        });
+        if whole { Some((first.number.clone(), first.booked_at)) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{File, PAID_LINE, REFERENCE};
+    use super::*;
+
+    fn date() -> BusinessDate {
+        BusinessDate::parse("2026-11-24").unwrap()
+    }
+
+    fn read_text(text: &str) -> Result<Settlement, Complaint> {
+        read(text.as_bytes(), Authority::Bapenda, date())
+    }
+
+    fn complaint(text: &str) -> (u64, String) {
+        let refused = read_text(text).unwrap_err();
+        (refused.line, refused.flaw.to_string())
+    }
+
+    #[test]
+    fn the_protocols_own_example_is_read_whole() {
+        let text = File::of_the_protocol().text();
+        let file = read_text(&text).unwrap();
+        assert_eq!((file.header.sequence, file.header.revision), (328, 1));
+        assert_eq!(file.rows.len(), 2);
+        assert_eq!(file.total.get(), 365_900);
+        assert_eq!(file.codes.names().collect::<Vec<_>>(), ["PKB", "OPSEN_PKB"]);
+        assert_eq!(&*file.rows[0].number, "A1B2C3D4E5F60718");
+        assert!(Arc::ptr_eq(&file.rows[0].number, &file.rows[1].number));
+        assert_eq!(hex::encode(file.sha256), hex::encode(digest::digest(&digest::SHA256, text.as_bytes())));
+    }
+
+    #[test]
+    fn a_day_without_bookings_has_a_file_too() {
+        let file = read_text(&File::empty("2026-11-24").text()).unwrap();
+        assert!(file.rows.is_empty() && file.total.is_zero() && file.codes.is_empty());
+    }
+
+    #[test]
+    fn the_last_line_feed_may_be_missing_but_nothing_else() {
+        let text = File::of_the_protocol().text();
+        assert!(read_text(text.trim_end()).is_ok());
+        for cut in 1..text.len() - 1 {
+            assert!(read_text(&text[..cut]).is_err(), "cut after {cut} bytes");
+        }
+    }
+
+    #[test]
+    fn every_changed_digit_of_an_amount_is_noticed_by_the_trailer() {
+        let text = File::of_the_protocol().text();
+        for (good, bad) in [("216000", "216001"), ("2900", "2901"), ("365900", "365901"), ("PKB=220400", "PKB=220401")]
+        {
+            assert!(read_text(&text.replacen(good, bad, 1)).is_err(), "{good} → {bad}");
+        }
+        let (line, flaw) = complaint(&text.replace("T,2,1,", "T,2,2,"));
+        assert_eq!((line, flaw.as_str()), (4, "count of references is 2, expected 1"));
+    }
+
+    #[test]
+    fn a_complaint_names_the_line_and_the_field() {
+        let good = File::of_the_protocol().text();
+        for (from, to, line, flaw) in [
+            ("H,1,", "H,2,", 1, "format version is 2, expected 1"),
+            ("BAPENDA", "JASA_RAHARJA", 1, "sender is JASA_RAHARJA, expected BAPENDA"),
+            ("2026-11-24,328", "2026-11-25,328", 1, "business date is 2026-11-25, expected 2026-11-24"),
+            (",IDR", ",USD", 1, "currency is USD, expected IDR"),
+            (",328,1,", ",328,0,", 1, "revision is malformed"),
+            (",328,", ",0,", 1, "sequence number is malformed"),
+            ("D,2,", "D,3,", 3, "line number is 3, expected 2"),
+            (REFERENCE, "7F0C0000-0000-4000-8000-000000000001", 2, "reference is malformed"),
+            ("L1234AB", "L 1234 AB", 2, "plate is malformed"),
+            ("L1234AB", "L0234AB", 2, "plate is malformed"),
+            ("2026-03-10", "2026-03-32", 2, "due date is malformed"),
+            (",3578,", ",3530,", 3, "beneficiary is malformed"),
+            (",216000,", ",-216000,", 2, "principal is malformed"),
+            ("PSN-0042,PAID", "PSN-0042,paid", 2, "status is malformed"),
+            ("PSN-0042,PAID", "PSN-0042,REVERSED", 2, "principal is malformed"),
+            ("PSN-0042,PAID", ",PAID", 2, "agent code is malformed"),
+            ("A1B2C3D4E5F60718", "A1B2C3D4E5F6071", 2, "host's number is malformed"),
+            ("3578261124000017", "357826112400001", 2, "bill or assessment id is malformed"),
+            ("T,2,1", "X,2,1", 4, "record type is malformed"),
+        ] {
+            assert_eq!(complaint(&good.replacen(from, to, 1)), (line, flaw.to_owned()), "{from} → {to}");
+        }
+    }
+
+    #[test]
+    fn shape_is_refused_before_content() {
+        let good = File::of_the_protocol().text();
+        for (text, line) in [
+            (String::new(), 1),
+            (format!("\u{feff}{good}"), 1),
+            (good.replace('\n', "\r\n"), 1),
+            (good.replacen('\n', "\n\n", 1), 2),
+            (format!("{good}\n"), 5),
+            (format!("{good}{good}"), 5),
+            (good.replacen(",IDR", "", 1), 1),
+            (good.replacen("D,1,", "D,1,,", 1), 2),
+            (good.replacen("PKB", &"P".repeat(20_000), 1), 2),
+        ] {
+            assert_eq!(complaint(&text).0, line);
+        }
+        let mut bytes = good.into_bytes();
+        bytes[200] = 0xFF;
+        assert!(read(&*bytes, Authority::Bapenda, date()).is_err());
+    }
+
+    #[test]
+    fn a_reversal_counts_with_its_sign() {
+        let mut file = File::of_the_protocol();
+        for line in PAID_LINE {
+            file.reverse(line);
+        }
+        let read = read_text(&file.text()).unwrap();
+        assert!(read.total.is_zero());
+        assert_eq!(read.rows.iter().filter(|row| row.status == RowStatus::Reversed).count(), 2);
+    }
+
+    #[test]
+    fn unknown_codes_and_rows_apart_are_welcome() {
+        let mut file = File::of_the_protocol();
+        file.paid("9a0c0000-0000-4000-8000-000000000009", "B1B2C3D4E5F60718", "AG1A", ("2026-05-01", "PARKIR, Ø", "3505", 5000, 0));
+        file.paid(REFERENCE, "A1B2C3D4E5F60718", "L1234AB", ("2026-03-10", "PARKIR, Ø", "3578", 5000, 0));
+        let read = read_text(&file.text()).unwrap();
+        assert_eq!(read.codes.name(Code(2)), "PARKIR, Ø");
+        let range = read.rows_of(read.rows[0].reference);
+        assert_eq!(read.rows[range].iter().map(|row| row.line_no).collect::<Vec<_>>(), [1, 2, 4]);
+    }
+
+    use super::super::row::Code;
+}
