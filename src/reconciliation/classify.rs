@@ -54,7 +54,15 @@ impl Classification {
     /// Begins; `taken` are the dates of this sender whose files published nights have used.
     pub(crate) fn new(file: Arc<Settlement>, taken: Vec<BusinessDate>) -> Self {
         let seen = vec![false; file.rows.len()];
-        Self { file, items: vec![], doubts: vec![], closed: HashMap::new(), taken, due: Tally::default(), seen }
+        Self {
+            file,
+            items: vec![],
+            doubts: vec![],
+            closed: HashMap::new(),
+            taken,
+            due: Tally::default(),
+            seen,
+        }
     }
 
     /// The reference pass over everything that is due and every reference in the file.
@@ -75,7 +83,8 @@ impl Classification {
         for page in doubts.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
             self.load(connection, page, Some(Door::Guarded)).await?;
         }
-        let strangers: Vec<u32> = (0_u32..).zip(&self.seen).filter(|(_, seen)| !**seen).map(|(at, _)| at).collect();
+        let strangers: Vec<u32> =
+            (0_u32..).zip(&self.seen).filter(|(_, seen)| !**seen).map(|(at, _)| at).collect();
         let by_number = self.legs_by_number(connection, &strangers).await?;
         let items = std::mem::take(&mut self.items);
         self.items = match_leftovers(&self.file, items, &strangers, &by_number);

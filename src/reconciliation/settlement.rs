@@ -87,13 +87,19 @@ impl fmt::Display for Flaw {
         match self {
             Self::Shape(what) => f.write_str(what),
             Self::Field(what) => write!(f, "{what} is malformed"),
-            Self::Contradicts { what, expected, found } => write!(f, "{what} is {found}, expected {expected}"),
+            Self::Contradicts { what, expected, found } => {
+                write!(f, "{what} is {found}, expected {expected}")
+            }
         }
     }
 }
 
 /// Refuses a value that is not the expected one.
-pub(crate) fn agrees<T: PartialEq + fmt::Display>(what: &'static str, expected: &T, found: &T) -> Result<(), Flaw> {
+pub(crate) fn agrees<T: PartialEq + fmt::Display>(
+    what: &'static str,
+    expected: &T,
+    found: &T,
+) -> Result<(), Flaw> {
     if expected == found {
         return Ok(());
     }
@@ -107,7 +113,8 @@ pub(crate) fn agrees<T: PartialEq + fmt::Display>(what: &'static str, expected: 
 /// # Errors
 /// [`Complaint`], naming the first line that is wrong.
 pub fn read(source: impl BufRead, sender: Authority, date: BusinessDate) -> Result<Settlement, Complaint> {
-    let mut reader = Reader { source, digest: digest::Context::new(&digest::SHA256), line: 0, text: Vec::new() };
+    let mut reader =
+        Reader { source, digest: digest::Context::new(&digest::SHA256), line: 0, text: Vec::new() };
     file(&mut reader, sender, date).map_err(|flaw| Complaint { sender, date, line: reader.line.max(1), flaw })
 }
 
@@ -176,7 +183,8 @@ fn file<R: BufRead>(
 fn header(line: &str, sender: Authority, date: BusinessDate) -> Result<Header, Flaw> {
     let mut parts = Vec::with_capacity(10);
     fields::split(line, &mut parts)?;
-    let [kind, version, from, to, day, sequence, revision, previous, created, currency] = parts.as_slice() else {
+    let [kind, version, from, to, day, sequence, revision, previous, created, currency] = parts.as_slice()
+    else {
         return Err(Flaw::Shape("a header has ten fields"));
     };
     agrees("record type", &"H", &kind.as_ref())?;
@@ -260,8 +268,12 @@ impl Body {
         agrees("sum of principals", &self.principal.get().to_string(), &principal.to_string())?;
         agrees("sum of penalties", &self.penalty.get().to_string(), &penalty.to_string())?;
         agrees("total", &self.total.get().to_string(), &total.to_string())?;
-        let sums: Vec<String> =
-            self.codes.names().zip(&self.per_code).map(|(code, sum)| format!("{code}={}", sum.get())).collect();
+        let sums: Vec<String> = self
+            .codes
+            .names()
+            .zip(&self.per_code)
+            .map(|(code, sum)| format!("{code}={}", sum.get()))
+            .collect();
         agrees("totals per code", &sums.join(";"), &per_code.to_string())
     }
 }
@@ -348,7 +360,8 @@ mod tests {
     #[test]
     fn every_changed_digit_of_an_amount_is_noticed_by_the_trailer() {
         let text = File::of_the_protocol().text();
-        for (good, bad) in [("216000", "216001"), ("2900", "2901"), ("365900", "365901"), ("PKB=220400", "PKB=220401")]
+        for (good, bad) in
+            [("216000", "216001"), ("2900", "2901"), ("365900", "365901"), ("PKB=220400", "PKB=220401")]
         {
             assert!(read_text(&text.replacen(good, bad, 1)).is_err(), "{good} → {bad}");
         }
@@ -419,7 +432,12 @@ mod tests {
     #[test]
     fn unknown_codes_and_rows_apart_are_welcome() {
         let mut file = File::of_the_protocol();
-        file.paid("9a0c0000-0000-4000-8000-000000000009", "B1B2C3D4E5F60718", "AG1A", ("2026-05-01", "PARKIR, Ø", "3505", 5000, 0));
+        file.paid(
+            "9a0c0000-0000-4000-8000-000000000009",
+            "B1B2C3D4E5F60718",
+            "AG1A",
+            ("2026-05-01", "PARKIR, Ø", "3505", 5000, 0),
+        );
         file.paid(REFERENCE, "A1B2C3D4E5F60718", "L1234AB", ("2026-03-10", "PARKIR, Ø", "3578", 5000, 0));
         let read = read_text(&file.text()).unwrap();
         assert_eq!(read.codes.name(Code(2)), "PARKIR, Ø");
