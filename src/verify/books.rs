@@ -5,8 +5,10 @@ use sqlx::PgConnection;
 use super::Check;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let transfers = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer"#).fetch_one(&mut *connection).await?;
-    let accounts = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM account"#).fetch_one(&mut *connection).await?;
+    let transfers =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer"#).fetch_one(&mut *connection).await?;
+    let accounts =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM account"#).fetch_one(&mut *connection).await?;
     let holds = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE code = 'HOLD'"#)
         .fetch_one(&mut *connection)
         .await?;
@@ -19,8 +21,18 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         found => found,
     };
     Ok(vec![
-        Check::new(1, "Σ debits = Σ credits, between the accounts that each code names", transfers, unbalanced),
-        Check::new(1, "every agent has its accounts under its own number", accounts, misnumbered(connection).await?),
+        Check::new(
+            1,
+            "Σ debits = Σ credits, between the accounts that each code names",
+            transfers,
+            unbalanced,
+        ),
+        Check::new(
+            1,
+            "every agent has its accounts under its own number",
+            accounts,
+            misnumbered(connection).await?,
+        ),
         Check::new(2, "every hold is resolved at most once, whole and in one way", holds, resolved),
     ])
 }

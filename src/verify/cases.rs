@@ -6,10 +6,17 @@ use super::Check;
 use crate::agents::Role;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let cases = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM case_file"#).fetch_one(&mut *connection).await?;
-    let payments = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
+    let cases =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM case_file"#).fetch_one(&mut *connection).await?;
+    let payments =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
     Ok(vec![
-        Check::new(14, "every case has an owner, an origin and, once closed, a resolution", cases, nobodys_case(connection).await?),
+        Check::new(
+            14,
+            "every case has an owner, an origin and, once closed, a resolution",
+            cases,
+            nobodys_case(connection).await?,
+        ),
         Check::new(14, "what people must settle is a case", payments, without_case(connection).await?),
     ])
 }

@@ -5,10 +5,12 @@ use sqlx::PgConnection;
 use super::Check;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let positions = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE float_seq IS NOT NULL"#)
-        .fetch_one(&mut *connection)
-        .await?;
-    let agents = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM agent"#).fetch_one(&mut *connection).await?;
+    let positions =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE float_seq IS NOT NULL"#)
+            .fetch_one(&mut *connection)
+            .await?;
+    let agents =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM agent"#).fetch_one(&mut *connection).await?;
     let topups = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE code = 'TOPUP'"#)
         .fetch_one(&mut *connection)
         .await?;
@@ -26,9 +28,24 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         found => found,
     };
     Ok(vec![
-        Check::new(3, "a float is never below zero and is the sum of its transfers at every position", positions, misplaced),
-        Check::new(3, "each agent's balances are the sums of its accounts", agents, wrong_balance(connection).await?),
-        Check::new(3, "every top-up is a bank deposit that two people approved", topups, unbacked_topup(connection).await?),
+        Check::new(
+            3,
+            "a float is never below zero and is the sum of its transfers at every position",
+            positions,
+            misplaced,
+        ),
+        Check::new(
+            3,
+            "each agent's balances are the sums of its accounts",
+            agents,
+            wrong_balance(connection).await?,
+        ),
+        Check::new(
+            3,
+            "every top-up is a bank deposit that two people approved",
+            topups,
+            unbacked_topup(connection).await?,
+        ),
         Check::new(4, "Σ open holds = Σ unposted legs and fees of open payments, per outlet", open, not_open),
     ])
 }

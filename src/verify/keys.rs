@@ -6,10 +6,22 @@ use super::Check;
 use crate::payment::BusinessRefusal;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let keys = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM idempotency_key"#).fetch_one(&mut *connection).await?;
+    let keys = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM idempotency_key"#)
+        .fetch_one(&mut *connection)
+        .await?;
     Ok(vec![
-        Check::new(6, "a key names at most one payment, a payment exactly one key", keys, names_another(connection).await?),
-        Check::new(6, "a key without a payment has the refusal it replays", keys, unreadable_refusal(connection).await?),
+        Check::new(
+            6,
+            "a key names at most one payment, a payment exactly one key",
+            keys,
+            names_another(connection).await?,
+        ),
+        Check::new(
+            6,
+            "a key without a payment has the refusal it replays",
+            keys,
+            unreadable_refusal(connection).await?,
+        ),
     ])
 }
 
@@ -46,8 +58,14 @@ async fn unreadable_refusal(connection: &mut PgConnection) -> Result<Option<Stri
     )
     .fetch_all(connection)
     .await?;
-    let unreadable = refusals.into_iter().find(|r| serde_json::from_value::<BusinessRefusal>(r.refusal.clone()).is_err());
+    let unreadable =
+        refusals.into_iter().find(|r| serde_json::from_value::<BusinessRefusal>(r.refusal.clone()).is_err());
     Ok(neither.or_else(|| {
-        unreadable.map(|r| format!("idempotency_key {} of agent {}: nobody can replay the refusal {}", r.key, r.agent_id, r.refusal))
+        unreadable.map(|r| {
+            format!(
+                "idempotency_key {} of agent {}: nobody can replay the refusal {}",
+                r.key, r.agent_id, r.refusal
+            )
+        })
     }))
 }

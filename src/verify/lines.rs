@@ -5,17 +5,43 @@ use sqlx::PgConnection;
 use super::Check;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let legs = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment_leg"#).fetch_one(&mut *connection).await?;
-    let payments = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
-    let posts = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE code IN ('POST', 'REVERSE')"#)
+    let legs = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment_leg"#)
         .fetch_one(&mut *connection)
         .await?;
-    let debts = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM citizen_debt"#).fetch_one(&mut *connection).await?;
+    let payments =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
+    let posts =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE code IN ('POST', 'REVERSE')"#)
+            .fetch_one(&mut *connection)
+            .await?;
+    let debts = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM citizen_debt"#)
+        .fetch_one(&mut *connection)
+        .await?;
     Ok(vec![
-        Check::new(8, "Σ lines of a leg = its amount, as quoted", legs, leg_is_not_its_lines(connection).await?),
-        Check::new(8, "Σ legs + fee = amount, as quoted", payments, payment_is_not_its_quote(connection).await?),
-        Check::new(8, "postings and contra postings are the due lines, by beneficiary", posts, posted_otherwise(connection).await?),
-        Check::new(8, "what citizens are owed is what the books owe them", debts, owed_otherwise(connection).await?),
+        Check::new(
+            8,
+            "Σ lines of a leg = its amount, as quoted",
+            legs,
+            leg_is_not_its_lines(connection).await?,
+        ),
+        Check::new(
+            8,
+            "Σ legs + fee = amount, as quoted",
+            payments,
+            payment_is_not_its_quote(connection).await?,
+        ),
+        Check::new(
+            8,
+            "postings and contra postings are the due lines, by beneficiary",
+            posts,
+            posted_otherwise(connection).await?,
+        ),
+        Check::new(
+            8,
+            "what citizens are owed is what the books owe them",
+            debts,
+            owed_otherwise(connection).await?,
+        ),
     ])
 }
 

@@ -5,16 +5,29 @@ use sqlx::PgConnection;
 use super::Check;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let locks = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM vehicle_lock"#).fetch_one(&mut *connection).await?;
-    let payments = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
+    let locks = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM vehicle_lock"#)
+        .fetch_one(&mut *connection)
+        .await?;
+    let payments =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
     let shared = match two_leaders_or_none(connection).await? {
         None => two_open_payments(connection).await?,
         found => found,
     };
     Ok(vec![
-        Check::new(5, "each lock has one live payment and each live payment all its locks", locks, lock_without_payment(connection).await?),
+        Check::new(
+            5,
+            "each lock has one live payment and each live payment all its locks",
+            locks,
+            lock_without_payment(connection).await?,
+        ),
         Check::new(5, "at most one open payment per vehicle, one lock of each leading", locks, shared),
-        Check::new(5, "exactly the open payments are somebody's work", payments, work_without_payment(connection).await?),
+        Check::new(
+            5,
+            "exactly the open payments are somebody's work",
+            payments,
+            work_without_payment(connection).await?,
+        ),
     ])
 }
 

@@ -12,7 +12,8 @@ use crate::audit;
 use crate::domain::{Timestamp, rfc3339_wib};
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let payments = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
+    let payments =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
     let found = read(connection).await?;
     let untold = match found.untold {
         None => never_told(connection).await?,
@@ -67,7 +68,8 @@ async fn read(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
         found.events += 1;
         let body: Option<Body> = serde_json::from_str(&row.body).ok();
         if found.changed.is_none() {
-            found.changed = row.wrong(body.as_ref()).map(|what| format!("audit_event {}: {what}", row.event_id));
+            found.changed =
+                row.wrong(body.as_ref()).map(|what| format!("audit_event {}: {what}", row.event_id));
         }
         if story.subject != row.subject {
             found.untold = found.untold.or_else(|| story.wrong());
@@ -87,7 +89,8 @@ impl Row {
             return Some("its leaf is not the hash of its body");
         }
         let Some(body) = body else { return Some("its body is no event") };
-        let same = (body.event_id, &body.actor, &body.action, body.subject) == (self.event_id, &self.actor, &self.action, self.subject)
+        let same = (body.event_id, &body.actor, &body.action, body.subject)
+            == (self.event_id, &self.actor, &self.action, self.subject)
             && body.at == rfc3339_wib(self.at);
         (!same).then_some("its body says something else than its columns")
     }
@@ -115,9 +118,11 @@ impl Story {
 
     fn wrong(&self) -> Option<String> {
         let (payment, state) = (self.subject?, self.state.as_ref()?);
-        let leads = self.begun == 1 && self.reached.iter().all(|(reached, n)| *n == i64::from(reached == state));
+        let leads =
+            self.begun == 1 && self.reached.iter().all(|(reached, n)| *n == i64::from(reached == state));
         let leads = leads && self.reached.contains_key(state);
-        (!leads).then(|| format!("payment {payment}: its audit events do not lead from its beginning to {state}"))
+        (!leads)
+            .then(|| format!("payment {payment}: its audit events do not lead from its beginning to {state}"))
     }
 }
 

@@ -16,6 +16,7 @@ mod keys;
 mod lines;
 mod locks;
 mod log;
+mod night;
 mod outcome;
 mod papers;
 mod settings;
@@ -110,6 +111,7 @@ pub async fn verify(connection: &mut PgConnection, keys: &VerifyKeys) -> Result<
     checks.extend(lines::check(&mut snapshot).await?);
     checks.extend(papers::check(&mut snapshot, &keys.receipts).await?);
     checks.extend(log::check(&mut snapshot).await?);
+    checks.extend(night::check(&mut snapshot, keys).await?);
     checks.extend(authority::check(&mut snapshot).await?);
     checks.extend(cases::check(&mut snapshot).await?);
     checks.extend(evidence::check(&mut snapshot, keys).await?);

@@ -5,11 +5,13 @@ use sqlx::PgConnection;
 use super::Check;
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
-    let payments = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
+    let payments =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM payment"#).fetch_one(&mut *connection).await?;
     let holds = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM transfer WHERE code = 'HOLD'"#)
         .fetch_one(&mut *connection)
         .await?;
-    let proposals = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM proposal"#).fetch_one(&mut *connection).await?;
+    let proposals =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM proposal"#).fetch_one(&mut *connection).await?;
     let story = match legs_contradict_state(connection).await? {
         None => papers_contradict_state(connection).await?,
         found => found,
@@ -19,8 +21,18 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         found => found,
     };
     Ok(vec![
-        Check::new(7, "confirmed or reversed: every leg booked or released, exactly one Bukti Lunas", payments, story),
-        Check::new(7, "every hold ends as its leg and payment did", holds, hold_ends_otherwise(connection).await?),
+        Check::new(
+            7,
+            "confirmed or reversed: every leg booked or released, exactly one Bukti Lunas",
+            payments,
+            story,
+        ),
+        Check::new(
+            7,
+            "every hold ends as its leg and payment did",
+            holds,
+            hold_ends_otherwise(connection).await?,
+        ),
         Check::new(7, "reversals and releases are decided by two people", proposals, decided),
     ])
 }

@@ -9,9 +9,16 @@ use super::Check;
 use crate::domain::{BusinessDate, Timestamp, rfc3339_wib};
 use crate::receipt::{self, Facts, Kind, LegFacts, VerifyingKey, receipt_no};
 
-pub(super) async fn check(connection: &mut PgConnection, key: &VerifyingKey) -> Result<Vec<Check>, sqlx::Error> {
-    let series = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM receipt_counter"#).fetch_one(&mut *connection).await?;
-    let copies = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM receipt_copy"#).fetch_one(&mut *connection).await?;
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    key: &VerifyingKey,
+) -> Result<Vec<Check>, sqlx::Error> {
+    let series = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM receipt_counter"#)
+        .fetch_one(&mut *connection)
+        .await?;
+    let copies = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM receipt_copy"#)
+        .fetch_one(&mut *connection)
+        .await?;
     let (receipts, forged) = says_otherwise(connection, key).await?;
     Ok(vec![
         Check::new(9, "receipts are gapless in each series", series, gap(connection).await?),
@@ -63,7 +70,10 @@ struct Row {
     legs: Option<Json<Vec<LegFacts>>>,
 }
 
-async fn says_otherwise(connection: &mut PgConnection, key: &VerifyingKey) -> Result<(i64, Option<String>), sqlx::Error> {
+async fn says_otherwise(
+    connection: &mut PgConnection,
+    key: &VerifyingKey,
+) -> Result<(i64, Option<String>), sqlx::Error> {
     let mut rows = sqlx::query_as!(
         Row,
         r#"SELECT r.receipt_no, r.payment_id, r.kind, r.year, r.n, r.payload, r.issued_at, a.agent_code AS "agent_code?", p.agent_id = r.agent_id AS same_agent,
@@ -92,17 +102,36 @@ impl Row {
         let Some(kind) = Kind::named(&self.kind) else { return Some("its kind is unknown") };
         let agent_code = self.agent_code.as_deref()?;
         let year = i32::from(self.year);
-        let next_due_on = if kind == Kind::Lunas { self.next_due_on.as_deref().and_then(|d| BusinessDate::parse(d).ok()) } else { None };
+        let next_due_on = if kind == Kind::Lunas {
+            self.next_due_on.as_deref().and_then(|d| BusinessDate::parse(d).ok())
+        } else {
+            None
+        };
         let says = [
             (self.same_agent == Some(true), "it is of another agent than its payment"),
-            (receipt_no(agent_code, kind, self.year, self.n) == self.receipt_no, "its number is not that of its place in the series"),
-            (chrono::Datelike::year(&BusinessDate::of(self.issued_at).date()) == year, "it stands in the series of another year"),
-            (facts.receipt_no == self.receipt_no && facts.kind == kind, "what is signed has another number or kind"),
+            (
+                receipt_no(agent_code, kind, self.year, self.n) == self.receipt_no,
+                "its number is not that of its place in the series",
+            ),
+            (
+                chrono::Datelike::year(&BusinessDate::of(self.issued_at).date()) == year,
+                "it stands in the series of another year",
+            ),
+            (
+                facts.receipt_no == self.receipt_no && facts.kind == kind,
+                "what is signed has another number or kind",
+            ),
             (facts.payment_id.0 == self.payment_id, "what is signed is of another payment"),
             (facts.agent_code == agent_code, "what is signed names another outlet"),
-            (Some(facts.amount.get()) == self.amount && Some(facts.fee.get()) == self.fee, "what is signed has another amount or fee"),
+            (
+                Some(facts.amount.get()) == self.amount && Some(facts.fee.get()) == self.fee,
+                "what is signed has another amount or fee",
+            ),
             (Some(&facts.plate) == self.plate.as_ref(), "what is signed has another plate"),
-            (Some(&facts.taken_at) == self.taken_at.map(rfc3339_wib).as_ref(), "what is signed was taken at another time"),
+            (
+                Some(&facts.taken_at) == self.taken_at.map(rfc3339_wib).as_ref(),
+                "what is signed was taken at another time",
+            ),
             (facts.issued_at == rfc3339_wib(self.issued_at), "what is signed was issued at another time"),
             (facts.next_due_on == next_due_on, "what is signed falls due next on another date"),
             (self.legs_fit(&facts), "what is signed has other legs or numbers"),

@@ -6,10 +6,24 @@ use super::Check;
 use crate::db::MIGRATOR;
 
 /// Tables whose rows are history.
-const APPEND_ONLY: [&str; 7] = ["transfer", "audit_event", "lookup", "idempotency_key", "evidence", "receipt", "bank_deposit"];
+const APPEND_ONLY: [&str; 13] = [
+    "transfer",
+    "audit_event",
+    "lookup",
+    "idempotency_key",
+    "evidence",
+    "receipt",
+    "bank_deposit",
+    "settlement_file",
+    "settlement_part",
+    "settlement_resolution",
+    "night_run",
+    "night_input",
+    "night_line",
+];
 
 /// Triggers without which a row could be changed or a hold resolved in part.
-const TRIGGERS: [(&str, &str); 12] = [
+const TRIGGERS: [(&str, &str); 18] = [
     ("transfer", "transfer_append_only"),
     ("transfer", "transfer_no_truncate"),
     ("transfer", "transfer_resolution_adds_up"),
@@ -20,12 +34,18 @@ const TRIGGERS: [(&str, &str); 12] = [
     ("evidence", "evidence_append_only"),
     ("receipt", "receipt_append_only"),
     ("bank_deposit", "bank_deposit_append_only"),
+    ("settlement_file", "settlement_file_append_only"),
+    ("settlement_part", "settlement_part_append_only"),
+    ("settlement_resolution", "settlement_resolution_append_only"),
+    ("night_run", "night_run_append_only"),
+    ("night_input", "night_input_append_only"),
+    ("night_line", "night_line_append_only"),
     ("payment_leg", "leg_keeps_its_word"),
     ("proposal", "proposal_is_fixed"),
 ];
 
 /// Unique indexes by which exactly once is exact.
-const UNIQUE: [&str; 13] = [
+const UNIQUE: [&str; 16] = [
     "transfer_pkey",
     "transfer_resolved_once",
     "transfer_float_position",
@@ -39,6 +59,9 @@ const UNIQUE: [&str; 13] = [
     "receipt_payment_kind_key",
     "bank_deposit_key",
     "case_once",
+    "night_run_revision_key",
+    "settlement_file_pkey",
+    "settlement_claim_line",
 ];
 
 /// Constraints that keep a balance or a decision honest.
@@ -67,9 +90,24 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
     };
     let n = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
     Ok(vec![
-        Check::new(18, "every trigger that guards history is awake and unchanged", n(TRIGGERS.len()), triggers),
-        Check::new(18, "every unique key and constraint that money rests on is there", n(UNIQUE.len() + CONSTRAINTS.len()), keys),
-        Check::new(18, "the gateway's role owns nothing and cannot rewrite history", n(APPEND_ONLY.len()), role),
+        Check::new(
+            18,
+            "every trigger that guards history is awake and unchanged",
+            n(TRIGGERS.len()),
+            triggers,
+        ),
+        Check::new(
+            18,
+            "every unique key and constraint that money rests on is there",
+            n(UNIQUE.len() + CONSTRAINTS.len()),
+            keys,
+        ),
+        Check::new(
+            18,
+            "the gateway's role owns nothing and cannot rewrite history",
+            n(APPEND_ONLY.len()),
+            role,
+        ),
     ])
 }
 
