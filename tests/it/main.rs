@@ -1,7 +1,6 @@
 //! Through HTTP, with a real PostgreSQL and the real mock, a database of its own for every test.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test binary")]
-#![expect(clippy::too_many_lines, missing_docs, reason = "tests tell whole stories")]
+#![expect(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "test binary")]
 
 mod support;
 
