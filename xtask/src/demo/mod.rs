@@ -8,6 +8,7 @@ mod cashier;
 mod day;
 mod faults;
 mod night;
+mod people;
 mod summary;
 mod tally;
 
@@ -60,8 +61,10 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let cashiers = day::work(&stack, &day, cashiers).await?;
     steps.done(&format!("{} payments taken", day::PAYMENTS));
     faults::play(&mock_url, &faults::none()).await?;
-    let tally = day::settle(cashiers).await?;
+    let cashiers = day::settle(cashiers).await?;
     steps.done("the authorities behave again: every doubt is asked about");
+    let tally = day::add_up(people::decide(&stack, cashiers).await?);
+    steps.done("two people decide what contradicted its bill");
     let night = night::run(&stack, &mock_url, &tally).await?;
     steps.done("the night: closed, reconciled, verified");
     summary::print(&tally, &night);
