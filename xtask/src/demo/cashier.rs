@@ -106,6 +106,11 @@ impl Cashier {
         true
     }
 
+    /// A receipt of this outlet, and the key that shows it.
+    pub(crate) fn receipt(&self) -> Option<(String, String)> {
+        Some((self.tally.receipt_no.clone()?, self.api.token().to_owned()))
+    }
+
     /// The payments that two people must decide.
     pub(crate) fn held(&self) -> Vec<String> {
         self.held.iter().filter_map(|open| open.payment_id.clone()).collect()

@@ -164,7 +164,6 @@ impl Tally {
         self.ntpds.extend(other.ntpds);
         self.certificates.extend(other.certificates);
         self.business_dates.extend(other.business_dates);
-        self.receipt_no = self.receipt_no.take().or(other.receipt_no);
     }
 }
 
