@@ -80,6 +80,9 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
         },
         steps.total()
     ));
+    if !good {
+        out::line(&format!("logs: {}", stack.run.folder.display()));
+    }
     if options.once {
         return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }

@@ -25,7 +25,7 @@ pub(crate) fn print(tally: &Tally, night: &Night) {
     row("  refused", sum(&tally.refused), &codes(&tally.refused));
     row("  doubtful", tally.doubtful, "cash taken, answer lost or unusable: Bukti Titip");
     row("    confirmed by asking the authority", tally.doubts_confirmed, "");
-    row("    refused, proven absent there", sum(&tally.doubts_refused), &codes(&tally.doubts_refused));
+    row("    refused in the end, cash returned", sum(&tally.doubts_refused), &codes(&tally.doubts_refused));
     row("    contradicting its bill, held", sum(&tally.held_for_people), &codes(&tally.held_for_people));
     row("      confirmed by two people", tally.decided_by_people, "");
     row("    still open", tally.unsettled, "");
@@ -72,20 +72,28 @@ fn print_result(result: &Value) {
 }
 
 fn print_verdict(night: &Night) {
-    let items = night.verdict["invariants"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for item in items {
-        let good = item["holds"] == true || item["ok"] == true;
-        let name = ["name", "invariant", "title"]
-            .iter()
-            .find_map(|member| item[*member].as_str())
-            .unwrap_or_default();
-        line(&format!("  {} {name}", if good { "✓" } else { "✗" }));
+    let checks = night.verdict["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (invariant, of_it) in by_invariant(checks) {
+        let holds = of_it.iter().all(|check| check["holds"] == true);
+        let rows: i64 = of_it.iter().filter_map(|check| check["checked"].as_i64()).sum();
+        let name = of_it.first().and_then(|check| check["name"].as_str()).unwrap_or_default();
+        let more = if of_it.len() > 1 { format!(" (+{} checks)", of_it.len() - 1) } else { String::new() };
+        line(&format!("  {} {invariant:>2} {name}{more}: {rows} rows", if holds { "✓" } else { "✗" }));
     }
     if night.verified {
         line("  ✓ verify: every invariant holds");
     } else {
         line(&format!("  ✗ verify FAILED: {}", night.complaint));
     }
+}
+
+/// The checks of each invariant, in the order of their numbers.
+fn by_invariant(checks: &[Value]) -> BTreeMap<i64, Vec<&Value>> {
+    let mut grouped: BTreeMap<i64, Vec<&Value>> = BTreeMap::new();
+    for check in checks {
+        grouped.entry(check["invariant"].as_i64().unwrap_or_default()).or_default().push(check);
+    }
+    grouped
 }
 
 fn print_book(book: &Book) {
@@ -167,6 +175,14 @@ mod tests {
             [format!("{}, ", "A".repeat(40)), format!("{}, {}", "B".repeat(40), "C".repeat(10))]
         );
         assert_eq!(folded(""), [""]);
+    }
+
+    #[test]
+    fn checks_are_grouped_by_their_invariant() {
+        let checks = serde_json::json!([{"invariant": 3, "name": "b"}, {"invariant": 1, "name": "a"}, {"invariant": 3, "name": "c"}]);
+        let grouped = by_invariant(checks.as_array().unwrap());
+        assert_eq!(grouped.keys().copied().collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(grouped[&3].len(), 2);
     }
 
     #[test]
