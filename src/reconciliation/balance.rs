@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::class::Class;
-use super::ours::Leg;
 use super::matching::{Due, Here, Item};
+use super::ours::Leg;
 use super::row::RowStatus;
 use super::settlement::Settlement;
 use crate::domain::{Authority, MoneyError, Rupiah};

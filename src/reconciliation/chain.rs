@@ -60,7 +60,9 @@ pub enum Misfit {
         revision: u32,
     },
     /// A gap or a step back in the sender's numbers.
-    #[error("{sender} settlement {date}, line 1: sequence number is {found}, expected {expected} after that of {known}")]
+    #[error(
+        "{sender} settlement {date}, line 1: sequence number is {found}, expected {expected} after that of {known}"
+    )]
     Sequence {
         /// Whose file.
         sender: Authority,
@@ -74,7 +76,9 @@ pub enum Misfit {
         known: BusinessDate,
     },
     /// It names another predecessor than the one that we or the sender know.
-    #[error("{sender} settlement {date}, line 1: the chain is broken: no revision of {previous} has the hash it names")]
+    #[error(
+        "{sender} settlement {date}, line 1: the chain is broken: no revision of {previous} has the hash it names"
+    )]
     Chain {
         /// Whose file.
         sender: Authority,
@@ -203,9 +207,12 @@ mod tests {
     #[test]
     fn numbers_have_no_gap_in_either_direction_and_a_revision_keeps_its_own() {
         let known = [taken(&file("2026-11-20", 5, 1, "ab"))];
-        for (day, sequence, fine) in
-            [("2026-11-24", 9, true), ("2026-11-24", 8, false), ("2026-11-18", 3, true), ("2026-11-18", 4, false)]
-        {
+        for (day, sequence, fine) in [
+            ("2026-11-24", 9, true),
+            ("2026-11-24", 8, false),
+            ("2026-11-18", 3, true),
+            ("2026-11-18", 4, false),
+        ] {
             assert_eq!(fits(&file(day, sequence, 1, "ab"), &known).is_ok(), fine, "{day} {sequence}");
         }
         assert!(matches!(fits(&file("2026-11-20", 6, 2, "ab"), &known), Err(Misfit::Sequence { .. })));

@@ -4,7 +4,7 @@
 //! history. First every leg that is due, then the legs of rows nobody waited for, then, once doubts have been settled
 //! through the guarded transition, those doubts again as they stand now, then what no reference explains.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sqlx::PgConnection;
@@ -54,7 +54,15 @@ impl Classification {
     /// Begins; `taken` are the dates of this sender whose files published nights have used.
     pub(crate) fn new(file: Arc<Settlement>, taken: Vec<BusinessDate>) -> Self {
         let seen = vec![false; file.rows.len()];
-        Self { file, items: vec![], doubts: vec![], closed: HashMap::new(), taken, due: Tally::default(), seen }
+        Self {
+            file,
+            items: vec![],
+            doubts: vec![],
+            closed: HashMap::new(),
+            taken,
+            due: Tally::default(),
+            seen,
+        }
     }
 
     /// The reference pass over everything that is due and every reference in the file.
@@ -75,7 +83,8 @@ impl Classification {
         for page in doubts.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
             self.load(connection, page, Some(Door::Guarded)).await?;
         }
-        let strangers: Vec<u32> = (0_u32..).zip(&self.seen).filter(|(_, seen)| !**seen).map(|(at, _)| at).collect();
+        let strangers: Vec<u32> =
+            (0_u32..).zip(&self.seen).filter(|(_, seen)| !**seen).map(|(at, _)| at).collect();
         let by_number = self.legs_by_number(connection, &strangers).await?;
         let items = std::mem::take(&mut self.items);
         self.items = match_leftovers(&self.file, items, &strangers, &by_number);
@@ -148,11 +157,11 @@ impl Classification {
         &self,
         connection: &mut PgConnection,
         strangers: &[u32],
-    ) -> Result<HashMap<Arc<str>, Leg>, ClassifyError> {
+    ) -> Result<BTreeMap<Arc<str>, Leg>, ClassifyError> {
         let rows = strangers.iter().filter_map(|at| self.file.rows.get(*at as usize));
         let mut numbers: Vec<String> = rows.map(|row| row.number.to_string()).collect();
         numbers.dedup();
-        let mut found = HashMap::new();
+        let mut found = BTreeMap::new();
         for page in numbers.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
             let references = store::numbered(connection, self.file.header.sender, page).await?;
             for leg in store::legs(connection, self.night(), &references).await? {

@@ -123,7 +123,9 @@ mod tests {
     #[test]
     fn times_are_wib_and_hashes_lower_hex() {
         assert!(time("2026-11-24T09:41:07+07:00").is_some());
-        for text in ["2026-11-24T09:41:07Z", "2026-11-24T09:41:07+08:00", "2026-11-24 09:41:07+07:00", "+07:00"] {
+        for text in
+            ["2026-11-24T09:41:07Z", "2026-11-24T09:41:07+08:00", "2026-11-24 09:41:07+07:00", "+07:00"]
+        {
             assert_eq!(time(text), None, "{text}");
         }
         assert!(sha256(&"0a".repeat(32)).is_some());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::settlement::Settlement;
-use crate::domain::{BusinessDate, Rupiah, RunId};
+use crate::domain::{BusinessDate, RunId, Rupiah};
 
 /// A published run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,8 +8,8 @@ use aws_lc_rs::digest;
 use serde::Serialize;
 
 use super::class::Class;
-use super::ours::LineKey;
 use super::matching::{Here, HereLine, Item};
+use super::ours::LineKey;
 use super::row::RowStatus;
 use super::settlement::Settlement;
 use crate::domain::{Authority, Beneficiary, BusinessDate, Reference, Rupiah};
@@ -72,9 +72,7 @@ struct Ours<'a> {
 /// The items of one authority in canonical order: by the line's key, then by line number.
 pub fn sort(file: &Settlement, items: &mut [Item]) {
     // Compared in place: a million cached keys would be the night's largest allocation.
-    items.sort_unstable_by(|a, b| {
-        (named(file, a), a.row, a.class).cmp(&(named(file, b), b.row, b.class))
-    });
+    items.sort_unstable_by(|a, b| (named(file, a), a.row, a.class).cmp(&(named(file, b), b.row, b.class)));
 }
 
 type Named<'a> = (Reference, BusinessDate, &'a str, Beneficiary, RowStatus);
@@ -132,7 +130,11 @@ pub fn line(file: &Settlement, item: &Item) -> Option<ResultLine> {
             (None, Some(here)) => here.document.map(|document| document.to_string()),
             (None, None) => None,
         },
-        plate: row.map(|row| row.plate.as_str()).or(ours.map(|here| &*here.plate)).unwrap_or_default().to_owned(),
+        plate: row
+            .map(|row| row.plate.as_str())
+            .or(ours.map(|here| &*here.plate))
+            .unwrap_or_default()
+            .to_owned(),
         here_principal: ours_amount(item, row.map(|row| row.principal), |here| here.line.principal),
         here_penalty: ours_amount(item, row.map(|row| row.penalty), |here| here.line.penalty),
         there_principal: row.map(|row| row.principal),

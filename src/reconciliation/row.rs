@@ -9,9 +9,7 @@ use uuid::Uuid;
 
 use super::fields;
 use super::settlement::Flaw;
-use crate::domain::{
-    Authority, Beneficiary, BusinessDate, MoneyError, Plate, Reference, Rupiah, Timestamp,
-};
+use crate::domain::{Authority, Beneficiary, BusinessDate, MoneyError, Plate, Reference, Rupiah, Timestamp};
 
 /// What a row says happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,8 +183,22 @@ pub(crate) fn read(
     codes: &mut Codes,
     previous: Option<&Arc<str>>,
 ) -> Result<Row, Flaw> {
-    let [_, line_no, reference, number, document, plate, due_on, code, beneficiary, principal, penalty, at, agent, status] =
-        parts
+    let [
+        _,
+        line_no,
+        reference,
+        number,
+        document,
+        plate,
+        due_on,
+        code,
+        beneficiary,
+        principal,
+        penalty,
+        at,
+        agent,
+        status,
+    ] = parts
     else {
         return Err(Flaw::Shape("a detail record has fourteen fields"));
     };
@@ -203,7 +215,9 @@ pub(crate) fn read(
         fields::rupiah(text).filter(signed).ok_or(Flaw::Field(what))
     };
     Ok(Row {
-        line_no: fields::count(line_no).and_then(|n| u32::try_from(n).ok()).ok_or(Flaw::Field("line number"))?,
+        line_no: fields::count(line_no)
+            .and_then(|n| u32::try_from(n).ok())
+            .ok_or(Flaw::Field("line number"))?,
         reference: uuid(reference).ok_or(Flaw::Field("reference"))?,
         number: match previous {
             Some(same) if **same == **number => same.clone(),

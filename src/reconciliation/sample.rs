@@ -28,8 +28,7 @@ impl File {
     }
 
     pub(crate) fn of_the_protocol() -> Self {
-        let mut file =
-            Self { sequence: 328, previous: "9f2c".repeat(16), ..Self::empty("2026-11-24") };
+        let mut file = Self { sequence: 328, previous: "9f2c".repeat(16), ..Self::empty("2026-11-24") };
         for line in PAID_LINE {
             file.paid(REFERENCE, "A1B2C3D4E5F60718", "L1234AB", line);
         }
@@ -52,7 +51,8 @@ impl File {
         let (mut principals, mut penalties) = (0, 0);
         let mut codes: Vec<(&str, i64)> = vec![];
         let mut references: Vec<&str> = vec![];
-        for (n, (head, (due_on, code, beneficiary, principal, penalty), sign)) in self.rows.iter().enumerate() {
+        for (n, (head, (due_on, code, beneficiary, principal, penalty), sign)) in self.rows.iter().enumerate()
+        {
             let (principal, penalty) = (principal * sign, penalty * sign);
             let status = if *sign > 0 { "PAID" } else { "REVERSED" };
             let quoted = if code.contains(',') { format!("\"{code}\"") } else { (*code).to_owned() };

@@ -95,7 +95,9 @@ pub fn match_leg(leg: &Leg, file: &Settlement, range: Range<usize>) -> Outcome {
     let offset = range.start;
     let pass = Pass { leg, file, rows, offset, date: file.header.date };
     match &leg.standing {
-        Standing::Closed => Outcome::Lines(rows.iter().enumerate().map(|(at, row)| pass.unwanted(at, row)).collect()),
+        Standing::Closed => {
+            Outcome::Lines(rows.iter().enumerate().map(|(at, row)| pass.unwanted(at, row)).collect())
+        }
         Standing::Booked { .. } => {
             let mut items = pass.group(RowStatus::Paid).into_items(&pass);
             items.extend(pass.group(RowStatus::Reversed).into_items(&pass));
@@ -103,7 +105,9 @@ pub fn match_leg(leg: &Leg, file: &Settlement, range: Range<usize>) -> Outcome {
         }
         Standing::Open { door, .. } => {
             let paid = pass.group(RowStatus::Paid);
-            if *door == Door::Settleable && let Some(settles) = pass.settles(&paid) {
+            if *door == Door::Settleable
+                && let Some(settles) = pass.settles(&paid)
+            {
                 return Outcome::Settles(settles);
             }
             let mut items = paid.into_items(&pass);
@@ -201,25 +205,30 @@ impl Pass<'_> {
     fn pair_exactly(&self, group: &mut Group, lines: &mut Vec<usize>, rows: &mut Vec<usize>) {
         lines.retain(|at| {
             let Some(line) = group.lines.get(*at) else { return false };
-            let of_key = |row: &&usize| {
-                self.rows.get(**row).is_some_and(|row| self.same(line, row, Pairing::Exact))
-            };
+            let of_key =
+                |row: &&usize| self.rows.get(**row).is_some_and(|row| self.same(line, row, Pairing::Exact));
             let candidates: Vec<usize> = rows.iter().filter(of_key).copied().collect();
             let agreeing = candidates.iter().find(|row| {
                 self.rows.get(**row).is_some_and(|row| !self.is_changed(row) && same_amounts(line, row))
             });
             let Some(best) = agreeing.or(candidates.first()).copied() else { return true };
             group.pairs.push((*at, best, Pairing::Exact));
-            group.spare_rows.extend(
-                candidates.iter().filter(|row| **row != best).map(|row| (*row, Class::Duplicate)),
-            );
+            group
+                .spare_rows
+                .extend(candidates.iter().filter(|row| **row != best).map(|row| (*row, Class::Duplicate)));
             rows.retain(|row| !of_key(&row));
             false
         });
     }
 
     /// Pairs what is unique on both sides under a looser key; what is not unique is for people.
-    fn pair_loosely(&self, group: &mut Group, lines: &mut Vec<usize>, rows: &mut Vec<usize>, pairing: Pairing) {
+    fn pair_loosely(
+        &self,
+        group: &mut Group,
+        lines: &mut Vec<usize>,
+        rows: &mut Vec<usize>,
+        pairing: Pairing,
+    ) {
         let mut done = Vec::new();
         for at in lines.clone() {
             let Some(line) = group.lines.get(at).filter(|_| !done.contains(&at)) else { continue };
@@ -262,9 +271,11 @@ impl Pass<'_> {
             && self.leg.claimed.is_empty();
         let agree = paid.pairs.iter().all(|(line, row, pairing)| {
             *pairing == Pairing::Exact
-                && paid.lines.get(*line).zip(self.rows.get(*row)).is_some_and(|(line, row)| {
-                    same_amounts(line, row) && !self.is_changed(row)
-                })
+                && paid
+                    .lines
+                    .get(*line)
+                    .zip(self.rows.get(*row))
+                    .is_some_and(|(line, row)| same_amounts(line, row) && !self.is_changed(row))
         });
         let (number, booked_at) = Settlement::booking(self.rows).filter(|_| whole && agree)?;
         let Leg { payment_id, reference, .. } = *self.leg;

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{Authority, Beneficiary, Rupiah};
@@ -34,7 +34,11 @@ fn booked() -> Leg {
         document: DocumentId::parse("3578261124000017"),
         plate: "L1234AB".into(),
         lines: lines(&PAID_LINE),
-        standing: Standing::Booked { number: NUMBER.into(), business_date: today(), reversal: Reversal::None },
+        standing: Standing::Booked {
+            number: NUMBER.into(),
+            business_date: today(),
+            reversal: Reversal::None,
+        },
         resolved_on: None,
         claimed: vec![],
     }
@@ -98,7 +102,8 @@ fn one_rupiah_in_either_part_is_an_amount_break() {
 
 #[test]
 fn beneficiaries_that_changed_places_are_told_from_amounts() {
-    let swapped = [("2026-03-10", "PKB", "3578", 216_000, 4400), ("2026-03-10", "OPSEN_PKB", "35", 142_600, 2900)];
+    let swapped =
+        [("2026-03-10", "PKB", "3578", 216_000, 4400), ("2026-03-10", "OPSEN_PKB", "35", 142_600, 2900)];
     assert_eq!(classes(&booked(), &file_with(&swapped)), [Class::Beneficiary, Class::Beneficiary]);
 }
 
@@ -111,10 +116,16 @@ fn another_period_is_told_from_a_missing_line() {
 #[test]
 fn what_is_not_unique_without_its_beneficiary_is_for_people() {
     let leg = Leg {
-        lines: lines(&[("2026-03-10", "OPSEN_PKB", "3578", 100, 0), ("2026-03-10", "OPSEN_PKB", "3515", 100, 0)]),
+        lines: lines(&[
+            ("2026-03-10", "OPSEN_PKB", "3578", 100, 0),
+            ("2026-03-10", "OPSEN_PKB", "3515", 100, 0),
+        ]),
         ..booked()
     };
-    let file = file_with(&[("2026-03-10", "OPSEN_PKB", "3579", 100, 0), ("2026-03-10", "OPSEN_PKB", "3516", 100, 0)]);
+    let file = file_with(&[
+        ("2026-03-10", "OPSEN_PKB", "3579", 100, 0),
+        ("2026-03-10", "OPSEN_PKB", "3516", 100, 0),
+    ]);
     let items = items(&leg, &file);
     assert!(items.iter().all(|item| item.class == Class::Ambiguous));
     assert_eq!(items.iter().filter(|item| item.row.is_some()).count(), 2);
@@ -125,14 +136,19 @@ fn what_is_not_unique_without_its_beneficiary_is_for_people() {
 fn a_second_row_of_the_same_line_is_a_duplicate_and_the_agreeing_one_is_the_match() {
     let wrong = ("2026-03-10", "PKB", "35", 1, 0);
     let items = items(&booked(), &file_with(&[wrong, PKB, PKB, OPSEN]));
-    let of = |class| items.iter().filter(|item| item.class == class).filter_map(|item| item.row).collect::<Vec<_>>();
+    let of = |class| {
+        items.iter().filter(|item| item.class == class).filter_map(|item| item.row).collect::<Vec<_>>()
+    };
     assert_eq!((of(Class::Matched), of(Class::Duplicate)), (vec![1, 3], vec![0, 2]));
 }
 
 #[test]
 fn a_line_that_we_never_quoted_is_missing_here() {
     let extra = ("2026-03-10", "PARKIR", "3578", 5000, 0);
-    assert_eq!(classes(&booked(), &file_with(&[PKB, OPSEN, extra])), [Class::Matched, Class::Matched, Class::MissingHere]);
+    assert_eq!(
+        classes(&booked(), &file_with(&[PKB, OPSEN, extra])),
+        [Class::Matched, Class::Matched, Class::MissingHere]
+    );
 }
 
 #[test]
@@ -169,7 +185,9 @@ fn claimed_on(leg: Leg, on: &str) -> Leg {
 fn a_row_whose_line_another_night_claimed_is_a_duplicate() {
     for on in ["2026-11-23", "2026-11-25"] {
         let items = items(&claimed_on(booked(), on), &file_with(&[PKB, OPSEN]));
-        assert!(items.iter().all(|item| item.class == Class::Duplicate && item.note == Note::ClaimedOn(date(on))));
+        assert!(
+            items.iter().all(|item| item.class == Class::Duplicate && item.note == Note::ClaimedOn(date(on)))
+        );
     }
 }
 
@@ -297,7 +315,7 @@ fn leftovers(legs: &[Leg], by_number: &[Leg], file: &File) -> Vec<(Class, Note, 
         .filter(|at| !known.contains(&file.rows[*at].reference))
         .map(|at| u32::try_from(at).unwrap())
         .collect();
-    let by_number: HashMap<_, _> =
+    let by_number: BTreeMap<_, _> =
         by_number.iter().map(|leg| (leg.number().unwrap().clone(), leg.clone())).collect();
     let mut found: Vec<_> = match_leftovers(&file, items, &strangers, &by_number)
         .into_iter()
@@ -315,7 +333,10 @@ fn a_row_under_a_foreign_reference_with_our_number_is_a_change_after_payment() {
     // Sorted by reference, the known row comes first.
     assert_eq!(
         leftovers(&[booked()], &[booked()], &file),
-        [(Class::Matched, Note::None, Some(0), true), (Class::ChangedAfterPayment, Note::ByNumber, Some(1), true)]
+        [
+            (Class::Matched, Note::None, Some(0), true),
+            (Class::ChangedAfterPayment, Note::ByNumber, Some(1), true)
+        ]
     );
 }
 

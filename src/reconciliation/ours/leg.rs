@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::domain::{Beneficiary, BillPeriod, BusinessDate, MoneyError, PaymentId, Reference, Rupiah};
 use crate::reconciliation::row::{DocumentId, RowStatus};
-use crate::domain::{
-    Beneficiary, BillPeriod, BusinessDate, MoneyError, PaymentId, Reference, Rupiah,
-};
 
 /// One leg.
 #[derive(Debug, Clone)]

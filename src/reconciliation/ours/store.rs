@@ -219,7 +219,8 @@ impl LegRow {
         let from = BusinessDate::of(self.taken_at);
         let until = BusinessDate::of(self.not_after).next();
         let days = std::iter::successors(Some(from), |day| Some(day.next()));
-        let all_in = days.take_while(|day| *day < night.date.min(until)).all(|day| night.taken.contains(&day));
+        let all_in =
+            days.take_while(|day| *day < night.date.min(until)).all(|day| night.taken.contains(&day));
         let earlier = if all_in { Earlier::AllIn } else { Earlier::SomeOut };
         Standing::Open { from, until, earlier, door }
     }

@@ -25,7 +25,7 @@ use super::result::{self, RULE_VERSION, ResultDigest, ResultLine};
 use super::schedule::{self, Lease};
 use super::settlement::Settlement;
 use crate::audit;
-use crate::domain::{Authority, BusinessDate, Rupiah, RunId, Timestamp};
+use crate::domain::{Authority, BusinessDate, RunId, Rupiah, Timestamp};
 use crate::receipt::SigningKey;
 use crate::upstream::SignedFile;
 

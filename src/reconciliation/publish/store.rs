@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::cases::Case;
-use crate::domain::{Authority, BusinessDate, CaseId, Rupiah, RunId, Timestamp};
+use crate::domain::{Authority, BusinessDate, CaseId, RunId, Rupiah, Timestamp};
 use crate::reconciliation::chain::Taken;
 use crate::reconciliation::ours::LineKey;
 use crate::reconciliation::report::Report;
@@ -22,7 +22,9 @@ pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Erro
     sqlx::query!("SELECT set_config('lock_timeout', '120s', true) AS a, set_config('statement_timeout', '120s', true) AS b")
         .fetch_one(&mut *connection)
         .await?;
-    sqlx::query!("SELECT fence FROM job_lease WHERE name = 'night-publish' FOR UPDATE").fetch_one(connection).await?;
+    sqlx::query!("SELECT fence FROM job_lease WHERE name = 'night-publish' FOR UPDATE")
+        .fetch_one(connection)
+        .await?;
     Ok(())
 }
 
@@ -168,8 +170,12 @@ pub(crate) async fn insert_lines(
     first: i32,
     lines: &[ResultLine],
 ) -> Result<(), sqlx::Error> {
-    let of = |text: fn(&ResultLine) -> &str| lines.iter().map(|line| text(line).to_owned()).collect::<Vec<String>>();
-    let maybe = |text: fn(&ResultLine) -> &Option<String>| lines.iter().map(|line| text(line).clone()).collect::<Vec<_>>();
+    let of = |text: fn(&ResultLine) -> &str| {
+        lines.iter().map(|line| text(line).to_owned()).collect::<Vec<String>>()
+    };
+    let maybe = |text: fn(&ResultLine) -> &Option<String>| {
+        lines.iter().map(|line| text(line).clone()).collect::<Vec<_>>()
+    };
     let money = |amount: fn(&ResultLine) -> Option<Rupiah>| {
         lines.iter().map(|line| amount(line).map(Rupiah::get)).collect::<Vec<Option<i64>>>()
     };
@@ -214,7 +220,9 @@ pub(crate) async fn release_claims(
     connection: &mut PgConnection,
     date: BusinessDate,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("DELETE FROM settlement_claim WHERE business_date = $1", date.date()).execute(connection).await?;
+    sqlx::query!("DELETE FROM settlement_claim WHERE business_date = $1", date.date())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

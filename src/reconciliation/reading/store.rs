@@ -9,7 +9,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Line;
-use crate::domain::{Authority, BusinessDate, Rupiah, RunId};
+use crate::domain::{Authority, BusinessDate, RunId, Rupiah};
 use crate::reconciliation::class::Class;
 use crate::reconciliation::report::{Input, Report};
 use crate::reconciliation::result::ResultLine;
@@ -65,9 +65,11 @@ async fn report_inputs(connection: &mut PgConnection, run_id: RunId) -> Result<V
 pub(crate) async fn runs(
     connection: &mut PgConnection,
 ) -> Result<Vec<(RunId, BusinessDate, i32)>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT run_id, business_date, revision FROM night_run ORDER BY business_date, revision")
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query!(
+        "SELECT run_id, business_date, revision FROM night_run ORDER BY business_date, revision"
+    )
+    .fetch_all(connection)
+    .await?;
     Ok(rows.into_iter().map(|row| (RunId(row.run_id), row.business_date.into(), row.revision)).collect())
 }
 

@@ -117,7 +117,8 @@ impl Schedule {
                     let tries = attempt.map_or(0, |(tries, _)| tries);
                     let next = now + retry_in(tries);
                     let reason = error.to_string();
-                    store::note_attempt(&mut *self.connect().await?, date, (tries + 1, next), &reason).await?;
+                    store::note_attempt(&mut *self.connect().await?, date, (tries + 1, next), &reason)
+                        .await?;
                     return Ok(Turn::Ran(reports, Some((date, error))));
                 }
             }

@@ -9,10 +9,7 @@ use super::Lease;
 use crate::domain::{BusinessDate, Timestamp};
 
 /// Takes or renews the lease for 90 s of the database's clock; none while another gateway holds it.
-pub(crate) async fn lease(
-    connection: &mut PgConnection,
-    holder: Uuid,
-) -> Result<Option<Lease>, sqlx::Error> {
+pub(crate) async fn lease(connection: &mut PgConnection, holder: Uuid) -> Result<Option<Lease>, sqlx::Error> {
     let fence = sqlx::query_scalar!(
         "INSERT INTO job_lease AS l (name, holder, fence, until) VALUES ('night', $1, 1, now() + interval '90 seconds')
          ON CONFLICT (name) DO UPDATE
@@ -68,10 +65,12 @@ pub(crate) async fn published_since(
     connection: &mut PgConnection,
     first: BusinessDate,
 ) -> Result<BTreeSet<BusinessDate>, sqlx::Error> {
-    let dates =
-        sqlx::query_scalar!("SELECT DISTINCT business_date FROM night_run WHERE business_date >= $1", first.date())
-            .fetch_all(connection)
-            .await?;
+    let dates = sqlx::query_scalar!(
+        "SELECT DISTINCT business_date FROM night_run WHERE business_date >= $1",
+        first.date()
+    )
+    .fetch_all(connection)
+    .await?;
     Ok(dates.into_iter().map(BusinessDate::from).collect())
 }
 
@@ -80,9 +79,10 @@ pub(crate) async fn attempt(
     connection: &mut PgConnection,
     date: BusinessDate,
 ) -> Result<Option<(i32, Timestamp)>, sqlx::Error> {
-    let row = sqlx::query!("SELECT tries, next_try_at FROM night_attempt WHERE business_date = $1", date.date())
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query!("SELECT tries, next_try_at FROM night_attempt WHERE business_date = $1", date.date())
+            .fetch_optional(connection)
+            .await?;
     Ok(row.map(|row| (row.tries, row.next_try_at)))
 }
 
@@ -111,6 +111,8 @@ pub(crate) async fn forget_attempt(
     connection: &mut PgConnection,
     date: BusinessDate,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("DELETE FROM night_attempt WHERE business_date = $1", date.date()).execute(connection).await?;
+    sqlx::query!("DELETE FROM night_attempt WHERE business_date = $1", date.date())
+        .execute(connection)
+        .await?;
     Ok(())
 }

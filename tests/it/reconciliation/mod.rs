@@ -52,7 +52,12 @@ async fn each_planted_fault_is_told_apart_by_its_class() {
     let today = world.today();
     world.closes(today);
     let faults = [
-        "missing_row", "extra_row", "amount_off", "beneficiary_swapped", "duplicate_row", "plate_changed_after_payment",
+        "missing_row",
+        "extra_row",
+        "amount_off",
+        "beneficiary_swapped",
+        "duplicate_row",
+        "plate_changed_after_payment",
     ];
     world.faults(faults.iter().map(|fault| planted("BAPENDA", fault)).collect());
     let report = world.reconciles(today).await.unwrap();
@@ -60,12 +65,16 @@ async fn each_planted_fault_is_told_apart_by_its_class() {
         assert_eq!(count(&report, class), 1, "{class}: {:?}", report.counts);
     }
     // One vehicle's rows, all of them, carry another plate.
-    let changed = world.number("SELECT count(DISTINCT reference) FROM night_line WHERE class = 'CHANGED_AFTER_PAYMENT'").await;
+    let changed = world
+        .number("SELECT count(DISTINCT reference) FROM night_line WHERE class = 'CHANGED_AFTER_PAYMENT'")
+        .await;
     assert_eq!(changed, 1);
     let planted: u64 = breaks(&report).iter().map(|(_, lines)| lines).sum();
     assert_eq!(planted, 5 + count(&report, "CHANGED_AFTER_PAYMENT"));
     assert_eq!(report.cases_opened, planted);
-    let owned = world.number("SELECT count(*) FROM case_file WHERE origin = 'night' AND owner IN ('bapenda', 'admin')").await;
+    let owned = world
+        .number("SELECT count(*) FROM case_file WHERE origin = 'night' AND owner IN ('bapenda', 'admin')")
+        .await;
     assert_eq!(u64::try_from(owned).unwrap(), planted);
     let again = world.reconciles(today).await.unwrap();
     assert_eq!((again.cases_opened, again.cases_carried), (0, planted));
@@ -137,7 +146,11 @@ async fn a_corrected_revision_supersedes_and_closes_what_was_only_missing() {
     assert_ne!(corrected.inputs[0].sha256, wrong.inputs[0].sha256);
     assert_eq!(world.number("SELECT count(*) FROM case_file WHERE resolution = 'FOUND_IN_FILE'").await, 1);
     assert_eq!(world.number("SELECT count(*) FROM settlement_file WHERE authority = 'BAPENDA'").await, 2);
-    assert_eq!(world.number("SELECT count(DISTINCT run_id) FROM settlement_claim").await, 1, "the old run holds no claim");
+    assert_eq!(
+        world.number("SELECT count(DISTINCT run_id) FROM settlement_claim").await,
+        1,
+        "the old run holds no claim"
+    );
     world.end().await;
 }
 
@@ -149,10 +162,19 @@ async fn other_bytes_under_a_revision_already_taken_are_refused() {
     world.closes(today);
     world.reconciles(today).await.unwrap();
     world.does("ALTER TABLE settlement_file DISABLE TRIGGER settlement_file_append_only".to_owned()).await;
-    world.does("UPDATE settlement_file SET sha256 = sha256('other bytes') WHERE authority = 'JASA_RAHARJA'".to_owned()).await;
+    world
+        .does(
+            "UPDATE settlement_file SET sha256 = sha256('other bytes') WHERE authority = 'JASA_RAHARJA'"
+                .to_owned(),
+        )
+        .await;
     let before = world.everything().await;
     let refused = world.reconciles(today).await.unwrap_err();
-    assert!(matches!(refused, NightError::Misfit(_)) && refused.to_string().contains("other bytes under revision 1"), "{refused}");
+    assert!(
+        matches!(refused, NightError::Misfit(_))
+            && refused.to_string().contains("other bytes under revision 1"),
+        "{refused}"
+    );
     assert_eq!(world.everything().await, before);
     world.end().await;
 }
@@ -178,7 +200,9 @@ async fn a_doubt_is_ended_by_the_file_and_every_run_says_so() {
     assert_eq!(first.doubts_resolved, 1);
     assert!(count(&first, "DOUBT_RESOLVED") > 1, "every line of the leg");
     assert_eq!(breaks(&first).len(), 1, "{:?}", first.counts);
-    let number = world.number("SELECT count(*) FROM payment_leg WHERE state = 'booked' AND authority = 'BAPENDA'").await;
+    let number = world
+        .number("SELECT count(*) FROM payment_leg WHERE state = 'booked' AND authority = 'BAPENDA'")
+        .await;
     assert_eq!(number, 2);
     // The other leg was never sent: the resolver sends it, and the payment is whole.
     world.payments.resolve_due(true).await.unwrap();
@@ -263,7 +287,10 @@ async fn a_leg_found_on_the_next_date_is_matched_with_its_shift_and_closes_its_c
     world.closes(today.next());
     let second = world.reconciles(today.next()).await.unwrap();
     assert_eq!((breaks(&second), count(&second, "MATCHED")), (vec![], missing));
-    assert_eq!(world.number("SELECT count(*) FROM night_line WHERE note LIKE 'DAY_SHIFT%'").await, i64::try_from(missing).unwrap());
+    assert_eq!(
+        world.number("SELECT count(*) FROM night_line WHERE note LIKE 'DAY_SHIFT%'").await,
+        i64::try_from(missing).unwrap()
+    );
     assert_eq!(world.number("SELECT count(*) FROM case_file WHERE closed_at IS NULL").await, 0);
     // What a later file holds does not change what the earlier date's re-run says.
     let again = world.reconciles(today).await.unwrap();

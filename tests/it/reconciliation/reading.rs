@@ -32,7 +32,9 @@ async fn lines_are_read_by_class_and_page_and_the_export_has_them_all() {
 
     let (mut after, mut all) = (0, vec![]);
     loop {
-        let page = reading::lines(&mut connection, run.run_id, Wanted { class: None, after, limit: 3 }).await.unwrap();
+        let page = reading::lines(&mut connection, run.run_id, Wanted { class: None, after, limit: 3 })
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 3);
         after = last.ordinal;
@@ -62,7 +64,9 @@ async fn a_published_run_recomputes_to_its_hash_and_a_changed_row_does_not() {
         ("night_line", "SET there_penalty = there_penalty + 1 WHERE ordinal = 2", "a line"),
         ("settlement_part", "SET bytes = bytes || '\\x0a' WHERE authority = 'BAPENDA'", "a file's bytes"),
     ] {
-        let refused = sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE {table} {change}"))).execute(&mut world.owner).await;
+        let refused = sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE {table} {change}")))
+            .execute(&mut world.owner)
+            .await;
         assert!(refused.unwrap_err().to_string().contains("append-only"));
         world.does(format!("ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")).await;
         world.does(format!("UPDATE {table} {change}")).await;

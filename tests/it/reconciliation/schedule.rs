@@ -27,7 +27,8 @@ async fn of_two_gateways_one_runs_the_night() {
     let now = at_two(today.next());
     let (first, second) = tokio::join!(one.run_once(now), other.run_once(now));
     let turns = [first.unwrap(), second.unwrap()];
-    let ran = turns.iter().filter(|turn| matches!(turn, Turn::Ran(reports, None) if reports.len() == 1)).count();
+    let ran =
+        turns.iter().filter(|turn| matches!(turn, Turn::Ran(reports, None) if reports.len() == 1)).count();
     let elsewhere = turns.iter().filter(|turn| matches!(turn, Turn::Elsewhere)).count();
     assert_eq!((ran, elsewhere), (1, 1), "{turns:?}");
     assert_eq!(world.number("SELECT count(*) FROM night_run").await, 1);
@@ -43,7 +44,9 @@ async fn a_gateway_that_slept_through_its_lease_publishes_nothing() {
     let one = schedule(&world);
     assert!(matches!(one.run_once(at_two(today)).await.unwrap(), Turn::NothingDue), "takes the lease");
     let fence = world.number("SELECT fence FROM job_lease WHERE name = 'night'").await;
-    world.does("UPDATE job_lease SET until = now() - interval '1 second' WHERE name = 'night'".to_owned()).await;
+    world
+        .does("UPDATE job_lease SET until = now() - interval '1 second' WHERE name = 'night'".to_owned())
+        .await;
     let other = schedule(&world);
     assert!(matches!(other.run_once(at_two(today)).await.unwrap(), Turn::NothingDue));
     assert_eq!(world.number("SELECT fence FROM job_lease WHERE name = 'night'").await, fence + 1);
@@ -60,13 +63,18 @@ async fn after_downtime_every_date_since_the_first_payment_is_made_up_for() {
     let mut world = World::new().await;
     let schedule = schedule(&world);
     let today = world.today();
-    assert!(matches!(schedule.run_once(at_two(today.next())).await.unwrap(), Turn::NothingDue), "no payment yet");
+    assert!(
+        matches!(schedule.run_once(at_two(today.next())).await.unwrap(), Turn::NothingDue),
+        "no payment yet"
+    );
     world.pays().await;
     world.closes(today);
     world.pays().await;
     let last = today.next().next();
     world.closes(last);
-    let Turn::Ran(reports, None) = schedule.run_once(at_two(last.next())).await.unwrap() else { panic!("not run") };
+    let Turn::Ran(reports, None) = schedule.run_once(at_two(last.next())).await.unwrap() else {
+        panic!("not run")
+    };
     let dates: Vec<_> = reports.iter().map(|report| report.date).collect();
     assert_eq!(dates, [today, today.next(), last], "oldest first, empty days too");
     assert!(reports.iter().all(|report| report.cases_opened == 0));
@@ -86,7 +94,9 @@ async fn a_late_file_is_a_case_and_is_asked_for_again() {
     world.night.clock.shift(TimeDelta::days(1));
     let schedule = schedule(&world);
     let now = at_two(today.next());
-    let Turn::Ran(reports, Some((date, _))) = schedule.run_once(now).await.unwrap() else { panic!("not tried") };
+    let Turn::Ran(reports, Some((date, _))) = schedule.run_once(now).await.unwrap() else {
+        panic!("not tried")
+    };
     assert_eq!((reports.len(), date), (0, today));
     let open = "SELECT count(*) FROM case_file WHERE class = 'FILE_MISSING' AND side = 'JASA_RAHARJA' AND closed_at IS NULL";
     assert_eq!(world.number(open).await, 1);

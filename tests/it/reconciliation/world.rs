@@ -66,7 +66,10 @@ impl World {
     pub(crate) async fn new() -> Self {
         let name = format!("it_{}", Uuid::now_v7().simple());
         let mut server = admin().connect().await.unwrap();
-        server.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} OWNER samsat_owner"))).await.unwrap();
+        server
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} OWNER samsat_owner")))
+            .await
+            .unwrap();
         let owner_url = url("samsat_owner", "SAMSAT_TEST_OWNER_PASSWORD", &name);
         db::migrate(&owner_url).await.unwrap();
         let folder = TempDir::new().unwrap();
@@ -140,14 +143,17 @@ impl World {
 
     /// Every row of every table as text, to show that nothing changed.
     pub(crate) async fn everything(&mut self) -> String {
-        let tables = sqlx::query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-            .fetch_all(&mut self.owner)
-            .await
-            .unwrap();
+        let tables =
+            sqlx::query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+                .fetch_all(&mut self.owner)
+                .await
+                .unwrap();
         let mut all = String::new();
         for table in tables {
             let table: String = table.get(0);
-            let sql = format!("SELECT '{table}' || coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM {table} t");
+            let sql = format!(
+                "SELECT '{table}' || coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM {table} t"
+            );
             let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut self.owner).await.unwrap();
             all.push_str(&row.get::<String, _>(0));
             all.push('\n');
