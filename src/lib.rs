@@ -5,9 +5,11 @@
 
 pub mod agents;
 pub mod audit;
+pub mod cases;
 pub mod config;
 pub mod db;
 pub mod domain;
+pub mod http;
 pub mod ledger;
 pub mod lookup;
 pub mod payment;

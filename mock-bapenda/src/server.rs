@@ -23,7 +23,7 @@ use crate::route::respond;
 use crate::state::State;
 
 /// A connection that sends no request head for so long is closed; longer than clients usually keep an idle one.
-const HEAD_WAIT: Duration = Duration::from_secs(120);
+const HEAD_WAIT: Duration = Duration::from_mins(2);
 
 /// Serves one host for ever; dropping the future ends every connection.
 pub(crate) async fn serve(state: Arc<State>, host: Host, listener: TcpListener) -> Infallible {

@@ -13,8 +13,8 @@ use crate::domain::{AgentId, PersonId};
 pub use proposal::{Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, propose};
 pub use secret::{hash_password, new_secret};
 pub use store::{
-    NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agent_by_key, agents_total, issue_key, issue_token,
-    person_by_name, person_by_token, set_status,
+    NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agent_by_key, agents_total, issue_key,
+    issue_token, person_by_name, person_by_token, set_status,
 };
 pub use topup::{Deposit, approve_topup, propose_topup};
 

@@ -103,7 +103,8 @@ pub async fn propose(
     .execute(&mut *connection)
     .await?;
     let facts = serde_json::json!({"kind": kind.as_str(), "subject": subject, "terms": terms});
-    let event = crate::audit::Event::new(at, &format!("person:{}", by.username), "proposed", proposal_id.0, facts);
+    let event =
+        crate::audit::Event::new(at, &format!("person:{}", by.username), "proposed", proposal_id.0, facts);
     crate::audit::append(connection, &[event]).await?;
     Ok(proposal_id)
 }
@@ -132,7 +133,8 @@ pub async fn load_for_approval(
     if row.proposed_by == by.person_id.0 {
         return Err(ProposalError::SamePerson);
     }
-    let kind = ProposalKind::named(&row.kind).ok_or_else(|| ProposalError::Terms(format!("unknown kind {}", row.kind)))?;
+    let kind = ProposalKind::named(&row.kind)
+        .ok_or_else(|| ProposalError::Terms(format!("unknown kind {}", row.kind)))?;
     Ok(Proposal { proposal_id, kind, subject: row.subject, terms: row.terms, proposed_by: row.username })
 }
 
@@ -159,7 +161,13 @@ pub async fn mark_approved(
         Err(e) => return Err(e.into()),
     }
     let facts = serde_json::json!({"kind": proposal.kind.as_str(), "subject": proposal.subject});
-    let event = crate::audit::Event::new(at, &format!("person:{}", by.username), "approved", proposal.proposal_id.0, facts);
+    let event = crate::audit::Event::new(
+        at,
+        &format!("person:{}", by.username),
+        "approved",
+        proposal.proposal_id.0,
+        facts,
+    );
     crate::audit::append(connection, &[event]).await?;
     Ok(())
 }

@@ -27,6 +27,7 @@ pub(super) fn sha256(secret: &str) -> Vec<u8> {
 /// When hashing fails.
 pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
     let params = Params::new(19 * 1024, 2, 1, None).map_err(|_| argon2::password_hash::Error::Internal)?;
-    let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(password.as_bytes())?;
+    let hash: PasswordHash =
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(password.as_bytes())?;
     Ok(hash.to_string())
 }

@@ -77,7 +77,11 @@ pub async fn agents_total(connection: &mut PgConnection) -> Result<i64, sqlx::Er
 ///
 /// # Errors
 /// [`sqlx::Error`]; `agent_code_key` when the code is taken.
-pub async fn add_agent(connection: &mut PgConnection, new: &NewAgent, at: Timestamp) -> Result<Agent, sqlx::Error> {
+pub async fn add_agent(
+    connection: &mut PgConnection,
+    new: &NewAgent,
+    at: Timestamp,
+) -> Result<Agent, sqlx::Error> {
     let agent_id = AgentId::new();
     let region = new.region.map(|r| i16::try_from(r.get()).unwrap_or_default());
     let agent_no = sqlx::query_scalar!(
@@ -95,9 +99,15 @@ pub async fn add_agent(connection: &mut PgConnection, new: &NewAgent, at: Timest
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
-pub async fn set_status(connection: &mut PgConnection, agent_id: AgentId, active: bool) -> Result<(), sqlx::Error> {
+pub async fn set_status(
+    connection: &mut PgConnection,
+    agent_id: AgentId,
+    active: bool,
+) -> Result<(), sqlx::Error> {
     let status = if active { "active" } else { "suspended" };
-    sqlx::query!("UPDATE agent SET status = $2 WHERE agent_id = $1", agent_id.0, status).execute(connection).await?;
+    sqlx::query!("UPDATE agent SET status = $2 WHERE agent_id = $1", agent_id.0, status)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -113,7 +123,9 @@ pub async fn issue_key(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO agent_key (key_sha256, agent_id, created_at) VALUES ($1, $2, $3)",
-        sha256(key), agent_id.0, at
+        sha256(key),
+        agent_id.0,
+        at
     )
     .execute(connection)
     .await?;
@@ -154,7 +166,10 @@ pub async fn issue_token(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO person_token (token_sha256, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
-        sha256(token), person_id.0, at, expires_at
+        sha256(token),
+        person_id.0,
+        at,
+        expires_at
     )
     .execute(connection)
     .await?;
@@ -178,7 +193,8 @@ pub async fn person_by_token(
     sqlx::query!(
         "SELECT p.person_id, p.username, p.role FROM person_token t JOIN person p USING (person_id)
          WHERE t.token_sha256 = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 AND p.disabled_at IS NULL",
-        sha256(token), now
+        sha256(token),
+        now
     )
     .fetch_optional(connection)
     .await?
@@ -190,10 +206,16 @@ pub async fn person_by_token(
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
-pub async fn person_by_name(connection: &mut PgConnection, username: &str) -> Result<Option<Person>, sqlx::Error> {
-    sqlx::query!("SELECT person_id, username, role FROM person WHERE username = $1 AND disabled_at IS NULL", username)
-        .fetch_optional(connection)
-        .await?
-        .map(|r| person(r.person_id, r.username, &r.role))
-        .transpose()
+pub async fn person_by_name(
+    connection: &mut PgConnection,
+    username: &str,
+) -> Result<Option<Person>, sqlx::Error> {
+    sqlx::query!(
+        "SELECT person_id, username, role FROM person WHERE username = $1 AND disabled_at IS NULL",
+        username
+    )
+    .fetch_optional(connection)
+    .await?
+    .map(|r| person(r.person_id, r.username, &r.role))
+    .transpose()
 }

@@ -34,7 +34,9 @@ pub async fn propose_topup(
     at: Timestamp,
 ) -> Result<ProposalId, ProposalError> {
     if deposit.amount <= Rupiah::ZERO || deposit.bank.is_empty() || deposit.bank_reference.is_empty() {
-        return Err(ProposalError::Terms("a top-up names a bank, a reference and an amount above zero".to_owned()));
+        return Err(ProposalError::Terms(
+            "a top-up names a bank, a reference and an amount above zero".to_owned(),
+        ));
     }
     let terms = serde_json::to_value(deposit).map_err(|e| ProposalError::Terms(e.to_string()))?;
     let id = propose(connection, (ProposalKind::Topup, agent.agent_id.0), &terms, by, at).await?;

@@ -35,7 +35,13 @@ struct Body<'a> {
 impl Event {
     /// A fact about `subject`, made true by `actor` (`agent:PSN-0001`, `person:siti`, `resolver`, `night`).
     #[must_use]
-    pub fn new(at: DateTime<Utc>, actor: &str, action: &'static str, subject: Uuid, facts: serde_json::Value) -> Self {
+    pub fn new(
+        at: DateTime<Utc>,
+        actor: &str,
+        action: &'static str,
+        subject: Uuid,
+        facts: serde_json::Value,
+    ) -> Self {
         Self { id: Uuid::now_v7(), at, actor: actor.to_owned(), action, subject, facts }
     }
 
@@ -97,4 +103,24 @@ pub async fn append(connection: &mut PgConnection, events: &[Event]) -> Result<(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Every event about one subject, oldest first, as it was hashed. At most 1,000.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails or a body is no JSON.
+pub async fn about(
+    connection: &mut PgConnection,
+    subject: Uuid,
+) -> Result<Vec<serde_json::Value>, sqlx::Error> {
+    let bodies = sqlx::query_scalar!(
+        "SELECT body FROM audit_event WHERE subject = $1 ORDER BY event_id LIMIT 1000",
+        subject
+    )
+    .fetch_all(connection)
+    .await?;
+    bodies
+        .iter()
+        .map(|body| serde_json::from_str(body).map_err(|e| sqlx::Error::Decode(Box::new(e))))
+        .collect()
 }

@@ -160,7 +160,10 @@ impl Config {
         if let Some(file) = file {
             builder = builder.add_source(config::File::new(file, config::FileFormat::Toml));
         }
-        let environment = config::Environment::with_prefix("SAMSAT").prefix_separator("__").separator("__").try_parsing(true);
+        let environment = config::Environment::with_prefix("SAMSAT")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true);
         let loaded: Self = builder.add_source(environment).build()?.try_deserialize()?;
         loaded.fits()?;
         Ok(loaded)
@@ -173,14 +176,29 @@ impl Config {
     pub fn fits(&self) -> Result<(), ConfigError> {
         let lease_ms = u64::from(self.payment.lease_s) * 1000;
         let rules = [
-            (self.upstream.connect_timeout_ms < self.upstream.total_timeout_ms, "upstream.connect_timeout_ms must be below upstream.total_timeout_ms"),
-            (self.upstream.total_timeout_ms < self.http.answer_within_ms, "upstream.total_timeout_ms must be below http.answer_within_ms"),
-            (self.http.answer_within_ms < 20_000, "http.answer_within_ms must be below 20 s, the answer promised to agents"),
-            (2 * self.upstream.total_timeout_ms + self.database.commit_deadline_ms < lease_ms, "payment.lease_s must be above twice upstream.total_timeout_ms plus database.commit_deadline_ms"),
+            (
+                self.upstream.connect_timeout_ms < self.upstream.total_timeout_ms,
+                "upstream.connect_timeout_ms must be below upstream.total_timeout_ms",
+            ),
+            (
+                self.upstream.total_timeout_ms < self.http.answer_within_ms,
+                "upstream.total_timeout_ms must be below http.answer_within_ms",
+            ),
+            (
+                self.http.answer_within_ms < 20_000,
+                "http.answer_within_ms must be below 20 s, the answer promised to agents",
+            ),
+            (
+                2 * self.upstream.total_timeout_ms + self.database.commit_deadline_ms < lease_ms,
+                "payment.lease_s must be above twice upstream.total_timeout_ms plus database.commit_deadline_ms",
+            ),
             (self.upstream.not_after_s > 0, "upstream.not_after_s must be above 0"),
             (self.database.pool_max > 2 && self.database.worker_pool_max > 1, "database pools are too small"),
         ];
-        rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, rule)| Err(ConfigError::DoesNotFit(rule)))
+        rules
+            .into_iter()
+            .find(|(holds, _)| !holds)
+            .map_or(Ok(()), |(_, rule)| Err(ConfigError::DoesNotFit(rule)))
     }
 
     /// This gateway's name among its sisters: leases carry it, so that a restarted one takes its own back at once.
@@ -226,7 +244,9 @@ mod tests {
         let good = Config::load(None).unwrap();
         let broken: [(&str, fn(&mut Config)); 6] = [
             ("connect_timeout_ms", |c| c.upstream.connect_timeout_ms = c.upstream.total_timeout_ms),
-            ("total_timeout_ms must be below http", |c| c.http.answer_within_ms = c.upstream.total_timeout_ms),
+            ("total_timeout_ms must be below http", |c| {
+                c.http.answer_within_ms = c.upstream.total_timeout_ms
+            }),
             ("20 s", |c| c.http.answer_within_ms = 20_000),
             ("lease_s", |c| c.payment.lease_s = 40),
             ("not_after_s", |c| c.upstream.not_after_s = 0),

@@ -129,7 +129,8 @@ async fn refuse_unless_durable(pool: &PgPool) -> Result<(), DbError> {
     {
         let value: String =
             sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(pool).await?;
-        let stronger = setting == "synchronous_commit" && matches!(value.as_str(), "remote_apply" | "remote_write");
+        let stronger =
+            setting == "synchronous_commit" && matches!(value.as_str(), "remote_apply" | "remote_write");
         if value != needs && !stronger {
             return Err(DbError::NotDurable { setting, value, needs });
         }
@@ -156,8 +157,12 @@ pub fn is_retryable(error: &sqlx::Error) -> bool {
 #[must_use]
 pub fn is_connection_loss(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => {
             let code = database.code();
             let code = code.as_deref().unwrap_or_default();

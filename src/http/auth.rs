@@ -1,6 +1,6 @@
 //! Who is asking. A missing, unknown, revoked or expired credential all look alike.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 
@@ -85,20 +85,12 @@ impl FromRequestParts<App> for AsOfficer {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Caller::from_request_parts(parts, app).await? {
-            Caller::Person(person) if matches!(person.role, Role::Bapenda | Role::Auditor) => Ok(Self(person)),
-            Caller::Person(_) | Caller::Agent(_) => Err(Problem::forbidden("only bapenda and auditor may read this")),
+            Caller::Person(person) if matches!(person.role, Role::Bapenda | Role::Auditor) => {
+                Ok(Self(person))
+            }
+            Caller::Person(_) | Caller::Agent(_) => {
+                Err(Problem::forbidden("only bapenda and auditor may read this"))
+            }
         }
-    }
-}
-
-/// Nobody in particular, where a credential is not needed.
-impl OptionalFromRequestParts<App> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
-        if bearer(parts).is_none() {
-            return Ok(None);
-        }
-        <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
     }
 }

@@ -17,10 +17,16 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let json = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(is_json);
+        let json =
+            request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(is_json);
         let bytes = Bytes::from_request(request, app).await.map_err(|e| {
             if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(e.status(), "BODY_TOO_LARGE", Retry::Never, "the body is larger than this gateway reads")
+                Problem::new(
+                    e.status(),
+                    "BODY_TOO_LARGE",
+                    Retry::Never,
+                    "the body is larger than this gateway reads",
+                )
             } else {
                 Problem::bad_request("the body did not arrive whole")
             }
@@ -28,7 +34,9 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
         if !json {
             return Err(Problem::bad_request("Content-Type must be application/json"));
         }
-        serde_json::from_slice(&bytes).map(Self).map_err(|e| Problem::bad_request(format!("the body does not fit: {e}")))
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|e| Problem::bad_request(format!("the body does not fit: {e}")))
     }
 }
 
@@ -69,7 +77,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for PathOf<T> {
 /// `400 KEY_MISSING` without one, `400 BAD_REQUEST` for two or a malformed one.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let missing = || {
-        Problem::new(StatusCode::BAD_REQUEST, "KEY_MISSING", Retry::NewKey, "every call that moves money needs an Idempotency-Key")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "KEY_MISSING",
+            Retry::NewKey,
+            "every call that moves money needs an Idempotency-Key",
+        )
     };
     let malformed = || Problem::bad_request("Idempotency-Key must be 1–255 printable ASCII characters, once");
     let mut values = headers.get_all("idempotency-key").iter();

@@ -91,7 +91,8 @@ impl Problem {
     /// `503 UPSTREAM_UNAVAILABLE`
     #[must_use]
     pub fn upstream_unavailable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", Retry::SameKey, detail).retry_after(15)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", Retry::SameKey, detail)
+            .retry_after(15)
     }
 
     /// `503 OVERLOADED`: keep the money, repeat with the same key.

@@ -67,7 +67,9 @@ impl Balance {
             Some(AgentAccount::Float) => &mut self.available,
             Some(AgentAccount::Hold) => &mut self.held,
             Some(AgentAccount::OwedToCitizens) => &mut self.owed,
-            Some(AgentAccount::Fee | AgentAccount::ClaimOnOutlet | AgentAccount::CashInDrawer) | None => return Ok(()),
+            Some(AgentAccount::Fee | AgentAccount::ClaimOnOutlet | AgentAccount::CashInDrawer) | None => {
+                return Ok(());
+            }
         };
         let next = balance.checked_add(by).filter(|next| *next >= 0).ok_or(Shortfall)?;
         *balance = next;
@@ -87,7 +89,13 @@ mod tests {
 
     fn of(balance: &Balance) -> For {
         let at = chrono::DateTime::default();
-        For { agent_id: balance.agent_id, agent_no: balance.agent_no, payment_id: PaymentId::new(), leg: None, at }
+        For {
+            agent_id: balance.agent_id,
+            agent_no: balance.agent_no,
+            payment_id: PaymentId::new(),
+            leg: None,
+            at,
+        }
     }
 
     #[test]
@@ -98,7 +106,10 @@ mod tests {
         let held = hold(of, amount).unwrap();
         assert_eq!(b.apply(&held), Ok(Some(Position { seq: 1, available_after: 400 })));
         assert_eq!((b.available, b.held), (400, 600));
-        assert_eq!(b.apply(&void(of, held.id, amount, false)), Ok(Some(Position { seq: 2, available_after: 1000 })));
+        assert_eq!(
+            b.apply(&void(of, held.id, amount, false)),
+            Ok(Some(Position { seq: 2, available_after: 1000 }))
+        );
         assert_eq!((b.available, b.held, b.owed), (1000, 0, 0));
     }
 

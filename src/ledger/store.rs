@@ -15,8 +15,13 @@ use crate::domain::{AgentId, PaymentId};
 ///
 /// # Errors
 /// [`sqlx::Error`] when a statement fails.
-pub async fn open_account(connection: &mut PgConnection, agent_id: AgentId, agent_no: i64) -> Result<(), sqlx::Error> {
-    let numbers: Vec<i64> = AgentAccount::ALL.iter().map(|a| AccountNo::of_agent(agent_no, *a).get()).collect();
+pub async fn open_account(
+    connection: &mut PgConnection,
+    agent_id: AgentId,
+    agent_no: i64,
+) -> Result<(), sqlx::Error> {
+    let numbers: Vec<i64> =
+        AgentAccount::ALL.iter().map(|a| AccountNo::of_agent(agent_no, *a).get()).collect();
     let kinds: Vec<String> = AgentAccount::ALL.iter().map(|a| a.kind().to_owned()).collect();
     sqlx::query!(
         "INSERT INTO account (account_no, kind, agent_id) SELECT n, k, $3 FROM unnest($1::bigint[], $2::text[]) u (n, k)",
@@ -96,7 +101,8 @@ async fn insert_transfers(
     let agents: Vec<Uuid> = transfers.iter().map(|(t, _)| t.agent_id.0).collect();
     let payments: Vec<Option<Uuid>> = transfers.iter().map(|(t, _)| t.payment_id.map(|p| p.0)).collect();
     let legs: Vec<Option<i16>> = transfers.iter().map(|(t, _)| t.leg).collect();
-    let resolves: Vec<Option<Uuid>> = transfers.iter().map(|(t, _)| t.resolves.map(|(hold, _)| hold.0)).collect();
+    let resolves: Vec<Option<Uuid>> =
+        transfers.iter().map(|(t, _)| t.resolves.map(|(hold, _)| hold.0)).collect();
     let parts: Vec<Option<i16>> = transfers.iter().map(|(t, _)| t.resolves.map(|(_, part)| part)).collect();
     let seqs: Vec<Option<i64>> = transfers.iter().map(|(_, p)| p.map(|p| p.seq)).collect();
     let afters: Vec<Option<i64>> = transfers.iter().map(|(_, p)| p.map(|p| p.available_after)).collect();
@@ -148,9 +154,12 @@ pub struct FloatView {
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
 pub async fn float_view(connection: &mut PgConnection, agent_id: AgentId) -> Result<FloatView, sqlx::Error> {
-    let row = sqlx::query!("SELECT available, held + owed AS \"held!\" FROM agent_float WHERE agent_id = $1", agent_id.0)
-        .fetch_one(connection)
-        .await?;
+    let row = sqlx::query!(
+        "SELECT available, held + owed AS \"held!\" FROM agent_float WHERE agent_id = $1",
+        agent_id.0
+    )
+    .fetch_one(connection)
+    .await?;
     Ok(FloatView { available: row.available, held: row.held, total: row.available + row.held })
 }
 

@@ -101,19 +101,29 @@ impl For {
 /// Sets `amount` of the float aside; nothing for an amount of 0.
 #[must_use]
 pub fn hold(of: For, amount: Rupiah) -> Option<Transfer> {
-    (!amount.is_zero()).then(|| of.row(Code::Hold, of.account(AgentAccount::Float), of.account(AgentAccount::Hold), amount))
+    (!amount.is_zero())
+        .then(|| of.row(Code::Hold, of.account(AgentAccount::Float), of.account(AgentAccount::Hold), amount))
 }
 
 /// Pays a leg's hold out along its lines. Lines of 0 make no row.
 ///
 /// # Errors
 /// [`crate::domain::MoneyError`] when a line's sum is no amount.
-pub fn post(of: For, hold: TransferId, periods: &[BillPeriod]) -> Result<Vec<Transfer>, crate::domain::MoneyError> {
+pub fn post(
+    of: For,
+    hold: TransferId,
+    periods: &[BillPeriod],
+) -> Result<Vec<Transfer>, crate::domain::MoneyError> {
     let mut rows = Vec::new();
     for line in periods.iter().flat_map(|period| &period.lines) {
         let amount = line.total()?;
         if !amount.is_zero() {
-            let mut row = of.row(Code::Post, of.account(AgentAccount::Hold), AccountNo::payable(line.beneficiary), amount);
+            let mut row = of.row(
+                Code::Post,
+                of.account(AgentAccount::Hold),
+                AccountNo::payable(line.beneficiary),
+                amount,
+            );
             row.resolves = Some((hold, i16::try_from(rows.len()).unwrap_or(i16::MAX)));
             rows.push(row);
         }

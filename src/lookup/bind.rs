@@ -52,7 +52,8 @@ pub(super) fn bind(of: &Bound<'_>, paid_on: BusinessDate, rules: &Rules) -> Resu
     if (bill.reference, assessment.reference) != of.asked {
         return Err(Contradiction::Reference);
     }
-    if [&bill.plate, &assessment.plate].into_iter().any(|plate| Plate::parse(plate).as_ref() != Ok(of.plate)) {
+    if [&bill.plate, &assessment.plate].into_iter().any(|plate| Plate::parse(plate).as_ref() != Ok(of.plate))
+    {
         return Err(Contradiction::Plate);
     }
     if bill.vehicle.swdkllj_class != assessment.swdkllj_class {
@@ -83,7 +84,11 @@ pub(super) fn bind(of: &Bound<'_>, paid_on: BusinessDate, rules: &Rules) -> Resu
     })
 }
 
-fn periods(wire: &[WirePeriod], total: i64, authority: Authority) -> Result<(Vec<BillPeriod>, Rupiah), Contradiction> {
+fn periods(
+    wire: &[WirePeriod],
+    total: i64,
+    authority: Authority,
+) -> Result<(Vec<BillPeriod>, Rupiah), Contradiction> {
     if wire.is_empty() || wire.iter().any(|period| period.lines.is_empty()) {
         return Err(Contradiction::NoPeriod);
     }
@@ -92,7 +97,8 @@ fn periods(wire: &[WirePeriod], total: i64, authority: Authority) -> Result<(Vec
     for period in wire {
         let mut lines = Vec::with_capacity(period.lines.len());
         for line in &period.lines {
-            let beneficiary = Beneficiary::parse(&line.beneficiary).map_err(|_| Contradiction::Beneficiary)?;
+            let beneficiary =
+                Beneficiary::parse(&line.beneficiary).map_err(|_| Contradiction::Beneficiary)?;
             if (beneficiary == Beneficiary::JasaRaharja) != (authority == Authority::JasaRaharja) {
                 return Err(Contradiction::Beneficiary);
             }

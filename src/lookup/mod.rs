@@ -94,7 +94,12 @@ impl Lookups {
     ///
     /// # Errors
     /// [`LookupError`] saying what the citizen or the cashier should know.
-    pub async fn look_up(&self, agent: &Agent, plate: &Plate, chassis: &ChassisLast5) -> Result<Lookup, LookupError> {
+    pub async fn look_up(
+        &self,
+        agent: &Agent,
+        plate: &Plate,
+        chassis: &ChassisLast5,
+    ) -> Result<Lookup, LookupError> {
         if !plate.is_east_java() {
             return Err(LookupError::OutsideJatim);
         }
@@ -113,14 +118,21 @@ impl Lookups {
                 Err(refused) => return Err(self.remember_miss(agent, refused).await),
             }
         };
-        let bound = bind::Bound { plate, bill: &bill.0, assessment: &assessment.0, asked: (bill.2, assessment.2) };
+        let bound =
+            bind::Bound { plate, bill: &bill.0, assessment: &assessment.0, asked: (bill.2, assessment.2) };
         let paid_on = host_date(&bill.1).unwrap_or_else(|| self.clock.today());
         let quote = bind::bind(&bound, paid_on, &self.rules)?;
         let expires_at = bill.0.expires_at.min(assessment.0.expires_at).to_utc() - self.margin;
         if expires_at <= self.upstream.host(Authority::Bapenda).now() {
             return Err(LookupError::Unavailable("the quote has already expired".to_owned()));
         }
-        let lookup = Lookup::new(agent.agent_id, quote, bill.0.business_date, self.fee, (self.clock.now(), expires_at))?;
+        let lookup = Lookup::new(
+            agent.agent_id,
+            quote,
+            bill.0.business_date,
+            self.fee,
+            (self.clock.now(), expires_at),
+        )?;
         let mut connection = self.db.requests.acquire().await?;
         store::insert(&mut connection, lookup, &bill.1, &assessment.1).await.map_err(LookupError::from)
     }
@@ -151,7 +163,8 @@ impl Lookups {
     }
 
     async fn remember_miss(&self, agent: &Agent, refused: LookupError) -> LookupError {
-        if !matches!(&refused, LookupError::Refused { code, .. } if code == "NOT_FOUND" || code == "CHASSIS_MISMATCH") {
+        if !matches!(&refused, LookupError::Refused { code, .. } if code == "NOT_FOUND" || code == "CHASSIS_MISMATCH")
+        {
             return refused;
         }
         let stored = match self.db.requests.acquire().await {
@@ -183,12 +196,16 @@ fn both_quoted(
             Err(LookupError::EndOfDay(until))
         }
         (Inquired::Quoted(..), Inquired::Refused { code, .. }) if paid(&code) => Err(LookupError::PartlyPaid),
-        (Inquired::Quoted(..), Inquired::Refused { code, status }) => Err(LookupError::Refused { code, status }),
+        (Inquired::Quoted(..), Inquired::Refused { code, status }) => {
+            Err(LookupError::Refused { code, status })
+        }
     }
 }
 
 fn host_date(evidence: &Evidence) -> Option<BusinessDate> {
-    chrono::DateTime::parse_from_rfc3339(&evidence.host_timestamp).ok().map(|at| BusinessDate::of(at.to_utc()))
+    chrono::DateTime::parse_from_rfc3339(&evidence.host_timestamp)
+        .ok()
+        .map(|at| BusinessDate::of(at.to_utc()))
 }
 
 fn same_date(one: &Evidence, other: &Evidence) -> bool {

@@ -4,7 +4,9 @@ use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
 use super::LookupError;
-use crate::domain::{AgentId, Authority, BillPeriod, BusinessDate, LookupId, Plate, RegionCode, Rupiah, Timestamp};
+use crate::domain::{
+    AgentId, Authority, BillPeriod, BusinessDate, LookupId, Plate, RegionCode, Rupiah, Timestamp,
+};
 use crate::tariff::Verdict;
 
 /// The vehicle as the citizen may compare it with the STNK (registration certificate). No chassis, no full name.
@@ -53,7 +55,8 @@ impl Quote {
     /// Every due date, once, oldest first.
     #[must_use]
     pub fn due_dates(&self) -> Vec<BusinessDate> {
-        let mut dates: Vec<BusinessDate> = self.legs.iter().flat_map(|l| &l.periods).map(|p| p.due_on).collect();
+        let mut dates: Vec<BusinessDate> =
+            self.legs.iter().flat_map(|l| &l.periods).map(|p| p.due_on).collect();
         dates.sort_unstable();
         dates.dedup();
         dates
@@ -88,7 +91,8 @@ impl Lookup {
         let absurd = |_| LookupError::Unavailable("an absurd total".to_owned());
         let tax_total = Rupiah::sum(quote.legs.iter().map(|leg| leg.amount)).map_err(absurd)?;
         let total = tax_total.plus(fee).map_err(absurd)?;
-        let plate = Plate::parse(&quote.vehicle.plate).map_or_else(|_| quote.vehicle.plate.clone(), |p| p.as_str().to_owned());
+        let plate = Plate::parse(&quote.vehicle.plate)
+            .map_or_else(|_| quote.vehicle.plate.clone(), |p| p.as_str().to_owned());
         Ok(Self {
             lookup_id: LookupId::new(),
             agent_id,

@@ -54,7 +54,10 @@ async fn insert_row(
 /// The signed text's parts beside the body, so that the signature can be checked again: a line of
 /// `status path request-sha256 timestamp`, then the body's exact bytes.
 fn kept(evidence: &Evidence) -> Vec<u8> {
-    let head = format!("{} {} {} {}\n", evidence.status, evidence.path, evidence.request_sha256, evidence.host_timestamp);
+    let head = format!(
+        "{} {} {} {}\n",
+        evidence.status, evidence.path, evidence.request_sha256, evidence.host_timestamp
+    );
     [head.as_bytes(), &evidence.body].concat()
 }
 
@@ -106,14 +109,21 @@ pub(super) async fn misses_since(
 ) -> Result<(i64, Option<DateTime<Utc>>), sqlx::Error> {
     let row = sqlx::query!(
         "SELECT count(*) AS \"n!\", min(at) AS oldest FROM lookup_miss WHERE agent_id = $1 AND at > $2",
-        agent_id.0, since
+        agent_id.0,
+        since
     )
     .fetch_one(connection)
     .await?;
     Ok((row.n, row.oldest))
 }
 
-pub(super) async fn insert_miss(connection: &mut PgConnection, agent_id: AgentId, at: Timestamp) -> Result<(), sqlx::Error> {
-    sqlx::query!("INSERT INTO lookup_miss (agent_id, at) VALUES ($1, $2)", agent_id.0, at).execute(connection).await?;
+pub(super) async fn insert_miss(
+    connection: &mut PgConnection,
+    agent_id: AgentId,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("INSERT INTO lookup_miss (agent_id, at) VALUES ($1, $2)", agent_id.0, at)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -122,7 +122,9 @@ impl Payments {
                 agents::approve_topup(&mut transaction, &proposal, by, self.clock.now()).await?;
                 None
             }
-            ProposalKind::Reversal | ProposalKind::Resolve => self.carry_out_decision(&mut transaction, &proposal, by).await?,
+            ProposalKind::Reversal | ProposalKind::Resolve => {
+                self.carry_out_decision(&mut transaction, &proposal, by).await?
+            }
         };
         transaction.commit().await?;
         let mut payment = None;
@@ -139,12 +141,13 @@ impl Payments {
         proposal: &Proposal,
         by: &Person,
     ) -> Result<Option<PaymentId>, ProposalError> {
-        let terms: Terms =
-            serde_json::from_value(proposal.terms.clone()).map_err(|e| ProposalError::Terms(e.to_string()))?;
+        let terms: Terms = serde_json::from_value(proposal.terms.clone())
+            .map_err(|e| ProposalError::Terms(e.to_string()))?;
         let now = self.clock.now();
         agents::mark_approved(connection, proposal, by, now).await?;
         if terms.decision == Decision::Close {
-            close_case(connection, (CaseId(proposal.subject), proposal.proposal_id), &terms.reason, now).await?;
+            close_case(connection, (CaseId(proposal.subject), proposal.proposal_id), &terms.reason, now)
+                .await?;
             return Ok(None);
         }
         let id = PaymentId(proposal.subject);
@@ -153,33 +156,47 @@ impl Payments {
         let event = decided(&payment, terms.decision).ok_or_else(|| not_now(&payment))?;
         let mover = Mover { actor: format!("person:{}", by.username), fence };
         let mut change = Change::of(payment, mover);
-        change.apply(&event, None, now, self.limits).map_err(|e| ProposalError::Terms(format!("NOT_NOW: {e}")))?;
+        change
+            .apply(&event, None, now, self.limits)
+            .map_err(|e| ProposalError::Terms(format!("NOT_NOW: {e}")))?;
         let job = change.into_job(After::AskIn(0), now).map_err(|e| ProposalError::Terms(e.to_string()))?;
         let after = job.change.payment.clone();
         let written = write_accepted(connection, &self.tools, &mut [(0, &job, after)]).await;
         written.map_err(|e| match db::constraint(&e) {
-            Some("vehicle_lock_open") => ProposalError::Terms("VEHICLE_BUSY: another payment of this vehicle is open".to_owned()),
+            Some("vehicle_lock_open") => {
+                ProposalError::Terms("VEHICLE_BUSY: another payment of this vehicle is open".to_owned())
+            }
             _ => ProposalError::Sql(e),
         })?;
         Ok(Some(id))
     }
 
     /// Takes the payment from whoever might move it: its work row under a new fencing number, made if there is none.
-    async fn take_for_people(&self, connection: &mut PgConnection, id: PaymentId) -> Result<i64, ProposalError> {
+    async fn take_for_people(
+        &self,
+        connection: &mut PgConnection,
+        id: PaymentId,
+    ) -> Result<i64, ProposalError> {
         let row = sqlx::query!(
             "INSERT INTO payment_work AS w (payment_id, fence, holder, lease_until, due_at, tries)
              SELECT payment_id, 1, $2, now(), now(), 0 FROM payment WHERE payment_id = $1
              ON CONFLICT (payment_id) DO UPDATE SET fence = w.fence + 1, holder = excluded.holder, tries = 0
              WHERE w.lease_until <= now() RETURNING fence",
-            id.0, &*self.tools.instance
+            id.0,
+            &*self.tools.instance
         )
         .fetch_optional(connection)
         .await?;
-        row.map(|r| r.fence).ok_or_else(|| ProposalError::Terms("BUSY: somebody is at work on this payment; try again".to_owned()))
+        row.map(|r| r.fence).ok_or_else(|| {
+            ProposalError::Terms("BUSY: somebody is at work on this payment; try again".to_owned())
+        })
     }
 
     /// Who asked for a reversal, who approved, and why.
-    pub(super) async fn who_wanted_it_back(&self, id: PaymentId) -> Result<(String, String, String), PayError> {
+    pub(super) async fn who_wanted_it_back(
+        &self,
+        id: PaymentId,
+    ) -> Result<(String, String, String), PayError> {
         let mut connection = self.db.workers.acquire().await?;
         let row = sqlx::query!(
             "SELECT m.username AS requested_by, c.username AS approved_by, p.terms->>'reason' AS reason
@@ -194,7 +211,10 @@ impl Payments {
 }
 
 fn not_now(payment: &Payment) -> ProposalError {
-    ProposalError::Terms(format!("NOT_NOW: the payment is {} and does not take this", payment.state.name().as_str()))
+    ProposalError::Terms(format!(
+        "NOT_NOW: the payment is {} and does not take this",
+        payment.state.name().as_str()
+    ))
 }
 
 fn decided(payment: &Payment, decision: Decision) -> Option<Event> {

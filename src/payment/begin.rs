@@ -101,7 +101,11 @@ impl Batch for BeginJob {
     type Reply = BeginReply;
     const PATIENCE: Duration = Duration::from_secs(12);
 
-    async fn write(connection: &mut PgConnection, tools: &Tools, jobs: &[&Self]) -> Result<Vec<BeginReply>, sqlx::Error> {
+    async fn write(
+        connection: &mut PgConnection,
+        tools: &Tools,
+        jobs: &[&Self],
+    ) -> Result<Vec<BeginReply>, sqlx::Error> {
         let mut batch = Deciding::read(connection, jobs).await?;
         batch.lock_vehicles(connection).await?;
         batch.refuse_hosts_down();
@@ -137,11 +141,12 @@ impl<'a> Deciding<'a> {
     async fn read(connection: &mut PgConnection, jobs: &'a [&'a BeginJob]) -> Result<Self, sqlx::Error> {
         let known = store::keys(connection, jobs).await?;
         let lookups: BTreeSet<LookupId> = jobs.iter().map(|job| job.lookup_id).collect();
-        let quotes: HashMap<LookupId, Lookup> = lookup::load_many(connection, &lookups.into_iter().collect::<Vec<_>>())
-            .await?
-            .into_iter()
-            .map(|lookup| (lookup.lookup_id, lookup))
-            .collect();
+        let quotes: HashMap<LookupId, Lookup> =
+            lookup::load_many(connection, &lookups.into_iter().collect::<Vec<_>>())
+                .await?
+                .into_iter()
+                .map(|lookup| (lookup.lookup_id, lookup))
+                .collect();
         let mut seen = BTreeSet::new();
         let verdicts = jobs
             .iter()
@@ -167,7 +172,8 @@ impl<'a> Deciding<'a> {
     }
 
     async fn lock_vehicles(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let wanted: Vec<store::WantedLock> = self.going().flat_map(|(_, payment)| store::WantedLock::of(payment)).collect();
+        let wanted: Vec<store::WantedLock> =
+            self.going().flat_map(|(_, payment)| store::WantedLock::of(payment)).collect();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -182,10 +188,14 @@ impl<'a> Deciding<'a> {
         if short.is_empty() {
             return Ok(());
         }
-        let plates: Vec<String> =
-            wanted.iter().filter(|lock| short.contains(&lock.payment_id)).map(|lock| lock.plate.clone()).collect();
+        let plates: Vec<String> = wanted
+            .iter()
+            .filter(|lock| short.contains(&lock.payment_id))
+            .map(|lock| lock.plate.clone())
+            .collect();
         let paid = store::paid_periods(connection, &plates).await?;
-        let losers: Vec<usize> = self.going().filter(|(_, p)| short.contains(&p.id)).map(|(i, _)| i).collect();
+        let losers: Vec<usize> =
+            self.going().filter(|(_, p)| short.contains(&p.id)).map(|(i, _)| i).collect();
         for i in losers {
             let was_paid = wanted
                 .iter()
@@ -207,7 +217,10 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    async fn lock_floats(&mut self, connection: &mut PgConnection) -> Result<BTreeMap<AgentId, Balance>, sqlx::Error> {
+    async fn lock_floats(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> Result<BTreeMap<AgentId, Balance>, sqlx::Error> {
         let agents: BTreeSet<AgentId> = self.going().map(|(_, payment)| payment.agent_id).collect();
         if agents.is_empty() {
             return Ok(BTreeMap::new());
@@ -238,8 +251,12 @@ impl<'a> Deciding<'a> {
             .iter()
             .zip(self.jobs)
             .filter_map(|(verdict, job)| match verdict {
-                Verdict::Going(payment) => Some(store::KeyClaim { job, outcome: StoredOutcome::Payment(payment.id) }),
-                Verdict::Refused(refusal) => Some(store::KeyClaim { job, outcome: StoredOutcome::Refusal(*refusal) }),
+                Verdict::Going(payment) => {
+                    Some(store::KeyClaim { job, outcome: StoredOutcome::Payment(payment.id) })
+                }
+                Verdict::Refused(refusal) => {
+                    Some(store::KeyClaim { job, outcome: StoredOutcome::Refusal(*refusal) })
+                }
                 Verdict::Mine(_) | Verdict::Out(_) => None,
             })
             .collect();
@@ -251,7 +268,11 @@ impl<'a> Deciding<'a> {
             }
         }
         let (held, short) = self.allocate(balances);
-        if short.is_empty() { Ok(held) } else { Err(sqlx::Error::Protocol("holds do not fit their floats".to_owned())) }
+        if short.is_empty() {
+            Ok(held)
+        } else {
+            Err(sqlx::Error::Protocol("holds do not fit their floats".to_owned()))
+        }
     }
 
     /// Holds of every payment still going, in order; and those whose float does not suffice.
@@ -260,7 +281,9 @@ impl<'a> Deciding<'a> {
         let mut short = Vec::new();
         let mut touched = BTreeSet::new();
         for (i, payment) in self.going() {
-            let (Some(balance), Some(job)) = (balances.get_mut(&payment.agent_id), self.jobs.get(i)) else { continue };
+            let (Some(balance), Some(job)) = (balances.get_mut(&payment.agent_id), self.jobs.get(i)) else {
+                continue;
+            };
             if !balance.covers(payment.amount) {
                 short.push(i);
                 continue;
@@ -283,7 +306,12 @@ impl<'a> Deciding<'a> {
         store::delete_locks(connection, &out).await
     }
 
-    async fn write_payments(&self, connection: &mut PgConnection, tools: &Tools, held: Held) -> Result<(), sqlx::Error> {
+    async fn write_payments(
+        &self,
+        connection: &mut PgConnection,
+        tools: &Tools,
+        held: Held,
+    ) -> Result<(), sqlx::Error> {
         let payments: Vec<&Payment> = self.going().map(|(_, payment)| payment).collect();
         if payments.is_empty() {
             return Ok(());
@@ -318,7 +346,9 @@ impl<'a> Deciding<'a> {
 /// A key that was there before: a replay, unless an earlier run of this very transaction stored it.
 fn replay(job: &BeginJob, stored: &Stored, quote: Option<&Lookup>) -> Verdict {
     match (stored.outcome, quote) {
-        (StoredOutcome::Payment(id), Some(quote)) if id == job.payment_id => Verdict::Mine(Box::new(payment(job, quote))),
+        (StoredOutcome::Payment(id), Some(quote)) if id == job.payment_id => {
+            Verdict::Mine(Box::new(payment(job, quote)))
+        }
         _ => Verdict::Out(BeginReply::Replay(stored.clone())),
     }
 }
@@ -380,8 +410,12 @@ fn holds(payment: &Payment, job: &BeginJob) -> Vec<Transfer> {
         leg,
         at: job.at,
     };
-    let named = |hold: Option<Transfer>, id: Option<TransferId>| hold.zip(id).map(|(row, id)| Transfer { id, ..row });
-    let legs = payment.legs.iter().filter_map(|leg| named(ledger::hold(of(Some(leg.ordinal)), leg.amount), leg.hold));
+    let named =
+        |hold: Option<Transfer>, id: Option<TransferId>| hold.zip(id).map(|(row, id)| Transfer { id, ..row });
+    let legs = payment
+        .legs
+        .iter()
+        .filter_map(|leg| named(ledger::hold(of(Some(leg.ordinal)), leg.amount), leg.hold));
     legs.chain(named(ledger::hold(of(None), payment.fee), payment.fee_hold)).collect()
 }
 

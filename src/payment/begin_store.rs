@@ -14,13 +14,17 @@ use crate::domain::{AgentId, BillPeriod, BusinessDate, PaymentId, Timestamp};
 type Key = (AgentId, String);
 
 /// Keys of these jobs that were used before.
-pub(super) async fn keys(connection: &mut PgConnection, jobs: &[&BeginJob]) -> Result<HashMap<Key, Stored>, sqlx::Error> {
+pub(super) async fn keys(
+    connection: &mut PgConnection,
+    jobs: &[&BeginJob],
+) -> Result<HashMap<Key, Stored>, sqlx::Error> {
     let agents: Vec<Uuid> = jobs.iter().map(|job| job.agent_id.0).collect();
     let keys: Vec<String> = jobs.iter().map(|job| job.key.clone()).collect();
     let rows = sqlx::query!(
         "SELECT k.agent_id, k.key, k.request, k.payment_id, k.refusal AS \"refusal: Json<BusinessRefusal>\"
          FROM unnest($1::uuid[], $2::text[]) u (agent_id, key) JOIN idempotency_key k USING (agent_id, key)",
-        &agents, &keys
+        &agents,
+        &keys
     )
     .fetch_all(connection)
     .await?;
@@ -33,17 +37,25 @@ pub(super) async fn keys(connection: &mut PgConnection, jobs: &[&BeginJob]) -> R
 }
 
 /// What one key was used for.
-pub(super) async fn key(connection: &mut PgConnection, agent: AgentId, key: &str) -> Result<Option<Stored>, sqlx::Error> {
+pub(super) async fn key(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    key: &str,
+) -> Result<Option<Stored>, sqlx::Error> {
     let row = sqlx::query!(
         "SELECT request, payment_id, refusal AS \"refusal: Json<BusinessRefusal>\" FROM idempotency_key WHERE agent_id = $1 AND key = $2",
         agent.0, key
     )
     .fetch_optional(connection)
     .await?;
-    row.map(|r| Ok(Stored { outcome: stored_outcome(r.payment_id, r.refusal)?, request: r.request })).transpose()
+    row.map(|r| Ok(Stored { outcome: stored_outcome(r.payment_id, r.refusal)?, request: r.request }))
+        .transpose()
 }
 
-fn stored_outcome(payment: Option<Uuid>, refusal: Option<Json<BusinessRefusal>>) -> Result<StoredOutcome, sqlx::Error> {
+fn stored_outcome(
+    payment: Option<Uuid>,
+    refusal: Option<Json<BusinessRefusal>>,
+) -> Result<StoredOutcome, sqlx::Error> {
     match (payment, refusal) {
         (Some(id), None) => Ok(StoredOutcome::Payment(PaymentId(id))),
         (None, Some(Json(refusal))) => Ok(StoredOutcome::Refusal(refusal)),
@@ -99,11 +111,17 @@ pub(super) struct WantedLock {
 
 impl WantedLock {
     pub(super) fn of(payment: &Payment) -> Vec<Self> {
-        let dates: BTreeSet<BusinessDate> = payment.legs.iter().flat_map(|l| &l.periods).map(|p| p.due_on).collect();
+        let dates: BTreeSet<BusinessDate> =
+            payment.legs.iter().flat_map(|l| &l.periods).map(|p| p.due_on).collect();
         dates
             .into_iter()
             .enumerate()
-            .map(|(i, due_on)| Self { plate: payment.plate.clone(), due_on, payment_id: payment.id, leads: i == 0 })
+            .map(|(i, due_on)| Self {
+                plate: payment.plate.clone(),
+                due_on,
+                payment_id: payment.id,
+                leads: i == 0,
+            })
             .collect()
     }
 }
@@ -139,14 +157,18 @@ pub(super) async fn paid_periods(
     connection: &mut PgConnection,
     plates: &[String],
 ) -> Result<BTreeSet<(String, BusinessDate)>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT plate, due_on FROM vehicle_lock WHERE plate = ANY($1) AND NOT is_open", plates)
-        .fetch_all(connection)
-        .await?;
+    let rows =
+        sqlx::query!("SELECT plate, due_on FROM vehicle_lock WHERE plate = ANY($1) AND NOT is_open", plates)
+            .fetch_all(connection)
+            .await?;
     Ok(rows.into_iter().map(|r| (r.plate, r.due_on.into())).collect())
 }
 
 /// Frees the locks of payments that ended.
-pub(super) async fn delete_locks(connection: &mut PgConnection, payments: &[PaymentId]) -> Result<(), sqlx::Error> {
+pub(super) async fn delete_locks(
+    connection: &mut PgConnection,
+    payments: &[PaymentId],
+) -> Result<(), sqlx::Error> {
     if payments.is_empty() {
         return Ok(());
     }
@@ -156,7 +178,10 @@ pub(super) async fn delete_locks(connection: &mut PgConnection, payments: &[Paym
 }
 
 /// Writes payments that begin.
-pub(super) async fn insert_payments(connection: &mut PgConnection, payments: &[&Payment]) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_payments(
+    connection: &mut PgConnection,
+    payments: &[&Payment],
+) -> Result<(), sqlx::Error> {
     let uuids = |f: &dyn Fn(&Payment) -> Uuid| -> Vec<Uuid> { payments.iter().map(|p| f(p)).collect() };
     let (ids, agents, lookups) = (uuids(&|p| p.id.0), uuids(&|p| p.agent_id.0), uuids(&|p| p.lookup_id.0));
     let plates: Vec<String> = payments.iter().map(|p| p.plate.clone()).collect();
@@ -178,8 +203,12 @@ pub(super) async fn insert_payments(connection: &mut PgConnection, payments: &[&
 }
 
 /// Writes their legs, counted as sent: the first copies may leave as soon as this is committed.
-pub(super) async fn insert_legs(connection: &mut PgConnection, payments: &[&Payment]) -> Result<(), sqlx::Error> {
-    let legs: Vec<(&Payment, &Leg)> = payments.iter().flat_map(|p| p.legs.iter().map(move |leg| (*p, leg))).collect();
+pub(super) async fn insert_legs(
+    connection: &mut PgConnection,
+    payments: &[&Payment],
+) -> Result<(), sqlx::Error> {
+    let legs: Vec<(&Payment, &Leg)> =
+        payments.iter().flat_map(|p| p.legs.iter().map(move |leg| (*p, leg))).collect();
     insert_leg_rows(connection, &legs).await
 }
 
@@ -219,7 +248,9 @@ pub(super) async fn insert_work(
     sqlx::query!(
         "INSERT INTO payment_work (payment_id, fence, holder, lease_until, due_at, tries)
          SELECT i, 1, $2, now() + make_interval(secs => $3), now(), 0 FROM unnest($1::uuid[]) u (i)",
-        &ids, &*tools.instance, f64::from(tools.lease_s)
+        &ids,
+        &*tools.instance,
+        f64::from(tools.lease_s)
     )
     .execute(connection)
     .await?;

@@ -94,7 +94,13 @@ impl Change {
 
     fn transfers(&self, at: DateTime<Utc>) -> Result<Vec<Transfer>, MoneyError> {
         let payment = &self.payment;
-        let of = |leg| For { agent_id: payment.agent_id, agent_no: payment.agent_no, payment_id: payment.id, leg, at };
+        let of = |leg| For {
+            agent_id: payment.agent_id,
+            agent_no: payment.agent_no,
+            payment_id: payment.id,
+            leg,
+            at,
+        };
         let paper_out = payment.titip_no.is_some() || payment.receipt_no.is_some();
         let held = |ordinal: i16| payment.leg(ordinal).and_then(|leg| leg.hold.map(|hold| (leg, hold)));
         let mut rows = Vec::new();
@@ -106,9 +112,13 @@ impl Change {
                     }
                 }
                 Effect::Void(o) => {
-                    rows.extend(held(*o).map(|(leg, hold)| ledger::void(of(Some(*o)), hold, leg.amount, paper_out)));
+                    rows.extend(
+                        held(*o).map(|(leg, hold)| ledger::void(of(Some(*o)), hold, leg.amount, paper_out)),
+                    );
                 }
-                Effect::PostFee => rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee))),
+                Effect::PostFee => {
+                    rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee)))
+                }
                 Effect::VoidFee => {
                     rows.extend(self.fee_row(|hold| ledger::void(of(None), hold, payment.fee, paper_out)));
                 }

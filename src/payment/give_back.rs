@@ -24,7 +24,8 @@ impl Payments {
         let mut transaction = self.db.requests.begin().await?;
         let owed = sqlx::query!(
             "SELECT amount, returned_at FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",
-            id.0, agent.agent_id.0
+            id.0,
+            agent.agent_id.0
         )
         .fetch_optional(&mut *transaction)
         .await?;
@@ -37,15 +38,23 @@ impl Payments {
             .execute(&mut *transaction)
             .await?;
             let amount = Rupiah::new(owed.amount).map_err(|e| PayError::Broken(e.to_string()))?;
-            let of = For { agent_id: agent.agent_id, agent_no: agent.agent_no, payment_id: id, leg: None, at: now };
+            let of = For {
+                agent_id: agent.agent_id,
+                agent_no: agent.agent_no,
+                payment_id: id,
+                leg: None,
+                at: now,
+            };
             let row = ledger::returned(of, amount);
             let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
-            let balance = balances.get_mut(&agent.agent_id).ok_or_else(|| PayError::Broken("no float".to_owned()))?;
+            let balance =
+                balances.get_mut(&agent.agent_id).ok_or_else(|| PayError::Broken("no float".to_owned()))?;
             let position = balance.apply(&row).map_err(|e| PayError::Broken(e.to_string()))?;
             ledger::record(&mut transaction, &[(row, position)], balances.values()).await?;
             let to = audit::salted(id.0, returned_to);
             let facts = serde_json::json!({"amount": amount, "returned_to_salted": to, "paper_surrendered": paper_surrendered});
-            let event = audit::Event::new(now, &format!("agent:{}", agent.agent_code), "returned cash", id.0, facts);
+            let event =
+                audit::Event::new(now, &format!("agent:{}", agent.agent_code), "returned cash", id.0, facts);
             audit::append(&mut transaction, &[event]).await?;
         }
         transaction.commit().await?;

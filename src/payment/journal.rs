@@ -130,7 +130,11 @@ impl Writer {
                 tracing::warn!(jobs = jobs.len(), why, "a batch failed; committing its payments one by one");
                 let mut replies = Vec::with_capacity(jobs.len());
                 for job in jobs {
-                    replies.push(self.commit_together(&[*job]).await.and_then(|mut r| r.pop().ok_or(JournalError::Lost)));
+                    replies.push(
+                        self.commit_together(&[*job])
+                            .await
+                            .and_then(|mut r| r.pop().ok_or(JournalError::Lost)),
+                    );
                 }
                 replies
             }
@@ -153,7 +157,9 @@ impl Writer {
             if db::is_retryable(&why) && retries < RETRIES_MAX {
                 retries += 1;
             } else if !db::is_connection_loss(&why) {
-                return Err(JournalError::Refused(db::constraint(&why).map_or_else(|| why.to_string(), str::to_owned)));
+                return Err(JournalError::Refused(
+                    db::constraint(&why).map_or_else(|| why.to_string(), str::to_owned),
+                ));
             }
             if Instant::now() + pause > give_up_at {
                 tracing::error!(jobs = jobs.len(), %why, "the database does not answer");
@@ -191,9 +197,15 @@ impl Writer {
 }
 
 /// Bounds what may wait for ever (a COMMIT for its standby). What was cut off is unknown; its connection is dropped.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
     match tokio::time::timeout(deadline, work).await {
         Ok(result) => result,
-        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within the deadline"))),
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            "no answer within the deadline",
+        ))),
     }
 }

@@ -61,7 +61,9 @@ impl Payments {
                 }
                 Ok(BeginReply::LookupNotFound) => return Err(PayError::LookupNotFound),
                 Ok(BeginReply::Suspended) => return Err(PayError::Suspended),
-                Ok(BeginReply::Refused(refusal)) => return Err(PayError::Refused { refusal, replayed: false }),
+                Ok(BeginReply::Refused(refusal)) => {
+                    return Err(PayError::Refused { refusal, replayed: false });
+                }
                 Ok(BeginReply::HostDown(HostDown::Breaker)) => return Err(PayError::HostDown),
                 Ok(BeginReply::HostDown(HostDown::EndOfDay)) => return Err(PayError::EndOfDay),
                 Err(JournalError::Lost | JournalError::Overloaded) => return Err(PayError::TryAgain),
@@ -126,15 +128,18 @@ impl Payments {
     /// The same key again: the same payment in its present state, the same refusal, or the fields that differ.
     async fn replay(&self, request: &PayRequest, stored: &Stored) -> Result<PayAnswer, PayError> {
         let asked = serde_json::json!({"lookup_id": request.lookup_id, "amount": request.amount});
-        let differs: Vec<&'static str> =
-            ["lookup_id", "amount"].into_iter().filter(|field| asked[field] != stored.request[field]).collect();
+        let differs: Vec<&'static str> = ["lookup_id", "amount"]
+            .into_iter()
+            .filter(|field| asked[field] != stored.request[field])
+            .collect();
         if !differs.is_empty() {
             return Err(PayError::KeyReused { differs });
         }
         match stored.outcome {
             StoredOutcome::Refusal(refusal) => Err(PayError::Refused { refusal, replayed: true }),
             StoredOutcome::Payment(id) => {
-                let payment = self.view(Scope::Agent(request.agent.agent_id), id).await?.ok_or(PayError::TryAgain)?;
+                let payment =
+                    self.view(Scope::Agent(request.agent.agent_id), id).await?.ok_or(PayError::TryAgain)?;
                 if payment.state == super::StateName::Held && payment.at_work {
                     return Err(PayError::InProgress { payment_id: id });
                 }
@@ -164,7 +169,9 @@ impl Payments {
             let host = self.upstream.host(leg.authority);
             let order = change.payment.order(&leg);
             // Too late to send under the not_after that is committed: the resolver commits a new one first.
-            let paid = if host.now() + TimeDelta::milliseconds(self.late_margin_ms()) >= leg.not_after && ordinal > 0 {
+            let paid = if host.now() + TimeDelta::milliseconds(self.late_margin_ms()) >= leg.not_after
+                && ordinal > 0
+            {
                 Paid::NotSent("too late for its not_after".to_owned())
             } else {
                 match host.pay(&order).await {
@@ -216,7 +223,8 @@ impl Payments {
         change.evidence = refused.evidence;
         let event = Event::Contradicts(0, format!("STORE_REFUSED {why}"));
         change.apply(&event, None, now, self.limits).map_err(|e| PayError::Broken(e.to_string()))?;
-        let job = change.into_job(After::AskIn(PARKED_MS), now).map_err(|e| PayError::Broken(e.to_string()))?;
+        let job =
+            change.into_job(After::AskIn(PARKED_MS), now).map_err(|e| PayError::Broken(e.to_string()))?;
         self.journal.settle(job).await.map_err(|e| PayError::Broken(e.to_string()))
     }
 
@@ -237,14 +245,23 @@ impl Payments {
             let Some(other) = store::load(&mut connection, id).await? else { continue };
             drop(connection);
             let Some(leg) = other.leg(0).cloned() else { continue };
-            if let StatusAnswer::Booked(booking, evidence) = self.upstream.host(leg.authority).status(&other.order(&leg)).await {
+            if let StatusAnswer::Booked(booking, evidence) =
+                self.upstream.host(leg.authority).status(&other.order(&leg)).await
+            {
                 let facts = serde_json::json!({
                     "authority": leg.authority, "reference": leg.reference, "number": booking.number,
                     "business_date": booking.business_date, "evidence_id": evidence.id,
                 });
                 let mut transaction = self.db.workers.begin().await?;
                 settle_store::insert_evidence(&mut transaction, std::iter::once(&*evidence)).await?;
-                settle_store::open_case(&mut transaction, "LATE_SUCCESS", &other, "payment", (&facts, self.clock.now())).await?;
+                settle_store::open_case(
+                    &mut transaction,
+                    "LATE_SUCCESS",
+                    &other,
+                    "payment",
+                    (&facts, self.clock.now()),
+                )
+                .await?;
                 transaction.commit().await?;
             }
         }

@@ -81,7 +81,8 @@ impl Payments {
     /// [`sqlx::Error`] when the database fails.
     pub async fn resolve_now(&self, id: PaymentId) -> Result<bool, sqlx::Error> {
         let mut connection = self.db.workers.acquire().await?;
-        let lease = store::claim_one(&mut connection, (&*self.tools.instance, self.tools.lease_s), id).await?;
+        let lease =
+            store::claim_one(&mut connection, (&*self.tools.instance, self.tools.lease_s), id).await?;
         drop(connection);
         match lease {
             Some(lease) => {
@@ -127,8 +128,15 @@ impl Payments {
         self.commit(change, After::AskIn(wait)).await.map(drop)
     }
 
-    fn apply(&self, change: &mut Change, event: &Event, evidence: Option<Box<Evidence>>) -> Result<(), PayError> {
-        change.apply(event, evidence, self.clock.now(), self.limits).map_err(|e| PayError::Broken(e.to_string()))
+    fn apply(
+        &self,
+        change: &mut Change,
+        event: &Event,
+        evidence: Option<Box<Evidence>>,
+    ) -> Result<(), PayError> {
+        change
+            .apply(event, evidence, self.clock.now(), self.limits)
+            .map_err(|e| PayError::Broken(e.to_string()))
     }
 
     /// Asks about the first leg that is not settled; true when another question follows at once.
@@ -152,12 +160,16 @@ impl Payments {
             StatusAnswer::Booked(booking, evidence) => (Event::Booked(o, booking), evidence),
             StatusAnswer::Reversed(_, evidence) => (Event::ReversedThere(o), evidence),
             StatusAnswer::Contradicts(what, evidence) => (Event::Contradicts(o, what), evidence),
-            StatusAnswer::NotThere(at, evidence) if at > leg.not_after + self.tolerance => (Event::Absent(o), evidence),
+            StatusAnswer::NotThere(at, evidence) if at > leg.not_after + self.tolerance => {
+                (Event::Absent(o), evidence)
+            }
             // It may still be on its way.
             StatusAnswer::NotThere(..) | StatusAnswer::Unknown(_) => return Ok(false),
         };
         let now = self.upstream.host(leg.authority).now();
-        change.apply(&event, Some(evidence), now, self.limits).map_err(|e| PayError::Broken(e.to_string()))?;
+        change
+            .apply(&event, Some(evidence), now, self.limits)
+            .map_err(|e| PayError::Broken(e.to_string()))?;
         Ok(true)
     }
 
@@ -170,7 +182,9 @@ impl Payments {
         if !change.payment.any_booked() && !self.may_still_begin(&change.payment, host.now()) {
             // The quote ended between absence and this moment: nothing lives, nothing is booked.
             let absent = Event::Absent(leg.ordinal);
-            change.apply(&absent, None, host.now(), self.limits).map_err(|e| PayError::Broken(e.to_string()))?;
+            change
+                .apply(&absent, None, host.now(), self.limits)
+                .map_err(|e| PayError::Broken(e.to_string()))?;
             return Ok(false);
         }
         self.apply(change, &Event::Sending(leg.ordinal, self.not_after(host.now())), None)?;
@@ -233,14 +247,17 @@ impl Payments {
         }
         let age = self.clock.now() - payment.taken_at;
         let rarely = if age < TimeDelta::minutes(10) { 60_000 } else { PARKED_MS };
-        let doubling = 1_000_i64.checked_shl(u32::try_from(tries.clamp(0, 10)).unwrap_or(10)).unwrap_or(PARKED_MS);
+        let doubling =
+            1_000_i64.checked_shl(u32::try_from(tries.clamp(0, 10)).unwrap_or(10)).unwrap_or(PARKED_MS);
         let regular = doubling.min(rarely);
         // Right after the moment at which a 404 becomes final.
         let until_final = payment
             .legs
             .iter()
             .filter(|leg| leg.state == LegState::Sent)
-            .map(|leg| (leg.not_after + self.tolerance - self.upstream.host(leg.authority).now()).num_milliseconds())
+            .map(|leg| {
+                (leg.not_after + self.tolerance - self.upstream.host(leg.authority).now()).num_milliseconds()
+            })
             .filter(|ms| *ms > 0)
             .min();
         until_final.map_or(regular, |ms| regular.min(ms + 1_100))

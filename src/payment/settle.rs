@@ -32,7 +32,9 @@ impl Batch for SettleJob {
         let mut mine: Vec<(usize, &Self, Payment)> = jobs
             .iter()
             .enumerate()
-            .filter(|(_, job)| standing.get(&job.change.payment.id) == Some(&(job.change.mover.fence, job.change.from)))
+            .filter(|(_, job)| {
+                standing.get(&job.change.payment.id) == Some(&(job.change.mover.fence, job.change.from))
+            })
             .map(|(i, job)| (i, *job, job.change.payment.clone()))
             .collect();
         // Two changes of one payment cannot both hold the guard: the later one waits for its own turn.
@@ -60,7 +62,8 @@ pub(super) async fn write_accepted(
     }
     let (transfers, balances) = move_money(connection, accepted).await?;
     let receipts = issue(connection, &tools.key, accepted).await?;
-    let done: Vec<(&SettleJob, &Payment)> = accepted.iter().map(|(_, job, payment)| (*job, payment)).collect();
+    let done: Vec<(&SettleJob, &Payment)> =
+        accepted.iter().map(|(_, job, payment)| (*job, payment)).collect();
     store::update_payments(connection, &done).await?;
     store::update_legs(connection, &done).await?;
     store::move_locks(connection, &done).await?;
@@ -100,7 +103,8 @@ async fn move_money(
     let mut balances = ledger::lock_balances(connection, &agents.into_iter().collect::<Vec<_>>()).await?;
     let mut transfers = Vec::with_capacity(rows.len());
     for row in rows {
-        let balance = balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Protocol("no such float".into()))?;
+        let balance =
+            balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Protocol("no such float".into()))?;
         let position = balance.apply(row).map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
         transfers.push((row.clone(), position));
     }
@@ -142,7 +146,8 @@ async fn issue(
                 Kind::Titip => payment.titip_no = Some(receipt_no.clone()),
                 Kind::Lunas => payment.receipt_no = Some(receipt_no.clone()),
             }
-            let issued = Issued { receipt_no, payment_id: payment.id, counter, n: *n, payload, issued_at: job.at };
+            let issued =
+                Issued { receipt_no, payment_id: payment.id, counter, n: *n, payload, issued_at: job.at };
             receipts.push(issued);
         }
     }

@@ -28,7 +28,8 @@ pub(super) async fn guard(
     .await?;
     rows.into_iter()
         .map(|r| {
-            let state = StateName::named(&r.state).ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?;
+            let state = StateName::named(&r.state)
+                .ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?;
             Ok((PaymentId(r.payment_id), (r.fence, state)))
         })
         .collect()
@@ -56,14 +57,18 @@ fn reason_and_dates(state: &State) -> (Option<String>, Dates) {
 }
 
 /// Writes what payments have become.
-pub(super) async fn update_payments(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) async fn update_payments(
+    connection: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<(), sqlx::Error> {
     let ids: Vec<Uuid> = done.iter().map(|(_, p)| p.id.0).collect();
     let states: Vec<String> = done.iter().map(|(_, p)| p.state.name().as_str().to_owned()).collect();
     let (reasons, dates): (Vec<Option<String>>, Vec<Dates>) =
         done.iter().map(|(_, p)| reason_and_dates(&p.state)).unzip();
     let titips: Vec<Option<String>> = done.iter().map(|(_, p)| p.titip_no.clone()).collect();
     let numbers: Vec<Option<String>> = done.iter().map(|(_, p)| p.receipt_no.clone()).collect();
-    let cancels: Vec<Option<Timestamp>> = done.iter().map(|(job, p)| p.cancel_requested.then_some(job.at)).collect();
+    let cancels: Vec<Option<Timestamp>> =
+        done.iter().map(|(job, p)| p.cancel_requested.then_some(job.at)).collect();
     let confirmed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.confirmed).collect();
     let refused: Vec<Option<Timestamp>> = dates.iter().map(|d| d.refused).collect();
     let reversed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.reversed).collect();
@@ -106,7 +111,8 @@ fn reversal_state(answer: ReversalAnswer) -> &'static str {
 
 /// Writes what legs have become.
 pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
-    let legs: Vec<(Uuid, &Leg)> = done.iter().flat_map(|(_, p)| p.legs.iter().map(|leg| (p.id.0, leg))).collect();
+    let legs: Vec<(Uuid, &Leg)> =
+        done.iter().flat_map(|(_, p)| p.legs.iter().map(|leg| (p.id.0, leg))).collect();
     let ids: Vec<Uuid> = legs.iter().map(|(id, _)| *id).collect();
     let ordinals: Vec<i16> = legs.iter().map(|(_, l)| l.ordinal).collect();
     let states: Vec<String> = legs.iter().map(|(_, l)| leg_state(&l.state).to_owned()).collect();
@@ -115,7 +121,8 @@ pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]
         .iter()
         .map(|(_, l)| if let LegState::Refused(code) = &l.state { Some(code.clone()) } else { None })
         .collect();
-    let numbers: Vec<Option<String>> = legs.iter().map(|(_, l)| l.booking().map(|b| b.number.clone())).collect();
+    let numbers: Vec<Option<String>> =
+        legs.iter().map(|(_, l)| l.booking().map(|b| b.number.clone())).collect();
     let booked: Vec<Option<Timestamp>> = legs.iter().map(|(_, l)| l.booking().map(|b| b.booked_at)).collect();
     let days: Vec<Option<chrono::NaiveDate>> =
         legs.iter().map(|(_, l)| l.booking().map(|b| b.business_date.date())).collect();
@@ -151,7 +158,8 @@ pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]
 /// A confirmed payment keeps its periods but no longer the vehicle; one that is reversing takes the vehicle again.
 pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
     let changed = done.iter().filter(|(job, p)| job.change.from.is_open() != p.state.name().is_open());
-    let (ids, open): (Vec<Uuid>, Vec<bool>) = changed.map(|(_, p)| (p.id.0, p.state.name().is_open())).unzip();
+    let (ids, open): (Vec<Uuid>, Vec<bool>) =
+        changed.map(|(_, p)| (p.id.0, p.state.name().is_open())).unzip();
     if ids.is_empty() {
         return Ok(());
     }
@@ -167,9 +175,12 @@ pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>])
 
 /// Ends the work on closed payments; gives the lease of open ones back with the time of the next question.
 pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
-    let closed: Vec<Uuid> = done.iter().filter(|(_, p)| !p.state.name().is_open()).map(|(_, p)| p.id.0).collect();
+    let closed: Vec<Uuid> =
+        done.iter().filter(|(_, p)| !p.state.name().is_open()).map(|(_, p)| p.id.0).collect();
     if !closed.is_empty() {
-        sqlx::query!("DELETE FROM payment_work WHERE payment_id = ANY($1)", &closed).execute(&mut *connection).await?;
+        sqlx::query!("DELETE FROM payment_work WHERE payment_id = ANY($1)", &closed)
+            .execute(&mut *connection)
+            .await?;
     }
     let mut ids = vec![];
     let mut waits = vec![];
@@ -183,7 +194,8 @@ pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) 
         sqlx::query!(
             "UPDATE payment_work w SET lease_until = now(), due_at = now() + u.ms * interval '1 millisecond'
              FROM unnest($1::uuid[], $2::bigint[]) u (payment_id, ms) WHERE w.payment_id = u.payment_id",
-            &ids, &waits
+            &ids,
+            &waits
         )
         .execute(connection)
         .await?;
@@ -206,7 +218,8 @@ pub(super) async fn insert_evidence<'a>(
     let references: Vec<Option<Uuid>> = all.iter().map(|e| e.reference).collect();
     let statuses: Vec<i16> = all.iter().map(|e| i16::try_from(e.status).unwrap_or_default()).collect();
     let paths: Vec<String> = all.iter().map(|e| e.path.clone()).collect();
-    let digests: Vec<Vec<u8>> = all.iter().map(|e| hex::decode(&e.request_sha256).unwrap_or_default()).collect();
+    let digests: Vec<Vec<u8>> =
+        all.iter().map(|e| hex::decode(&e.request_sha256).unwrap_or_default()).collect();
     let bodies: Vec<Vec<u8>> = all.iter().map(|e| e.body.clone()).collect();
     let times: Vec<String> = all.iter().map(|e| e.host_timestamp.clone()).collect();
     let signatures: Vec<String> = all.iter().map(|e| e.signature.clone()).collect();
@@ -225,7 +238,10 @@ pub(super) async fn insert_evidence<'a>(
 }
 
 /// Records which doubts settlement files ended, so that every run of the night says so.
-pub(super) async fn insert_resolutions(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_resolutions(
+    connection: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<(), sqlx::Error> {
     for (job, payment) in done {
         let by_file = |leg: &&Leg| Some(leg.reference) == job.change.by_file;
         let Some(leg) = payment.legs.iter().find(by_file) else { continue };
@@ -241,7 +257,10 @@ pub(super) async fn insert_resolutions(connection: &mut PgConnection, done: &[Do
 }
 
 /// Opens the cases that changes made necessary.
-pub(super) async fn insert_cases(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_cases(
+    connection: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<(), sqlx::Error> {
     for (job, payment) in done {
         for effect in &job.change.effects {
             if let Effect::Case(class, facts) = effect {
@@ -271,12 +290,18 @@ pub(super) async fn open_case(
 }
 
 /// Records what must go back to citizens who hold a paper.
-pub(super) async fn insert_debts(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_debts(
+    connection: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<(), sqlx::Error> {
     for (job, payment) in done.iter().filter(|(job, _)| !job.debt.is_zero()) {
         sqlx::query!(
             "INSERT INTO citizen_debt AS d (payment_id, agent_id, amount, since) VALUES ($1, $2, $3, $4)
              ON CONFLICT (payment_id) DO UPDATE SET amount = d.amount + excluded.amount",
-            payment.id.0, payment.agent_id.0, job.debt.get(), job.at
+            payment.id.0,
+            payment.agent_id.0,
+            job.debt.get(),
+            job.at
         )
         .execute(&mut *connection)
         .await?;

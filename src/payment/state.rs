@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AgentId, Authority, BillPeriod, BusinessDate, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId,
+    AgentId, Authority, BillPeriod, BusinessDate, LookupId, PaymentId, Reference, Rupiah, Timestamp,
+    TransferId,
 };
 use crate::upstream::{Booking, Order};
 
@@ -49,7 +50,9 @@ pub enum State {
 }
 
 /// The bare name of a state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "explained at State")]
 pub enum StateName {
@@ -193,7 +196,11 @@ impl Leg {
     pub const fn booking(&self) -> Option<&Booking> {
         match &self.state {
             LegState::Booked(booking) | LegState::Reversed(booking) => Some(booking),
-            LegState::Unsent | LegState::Sent | LegState::Refused(_) | LegState::Absent | LegState::Released => None,
+            LegState::Unsent
+            | LegState::Sent
+            | LegState::Refused(_)
+            | LegState::Absent
+            | LegState::Released => None,
         }
     }
 }

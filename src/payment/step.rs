@@ -111,7 +111,9 @@ impl Payment {
             Event::ReversedThere(o) => Some(self.into_integrity_hold(*o, "REVERSED_THERE")),
             Event::Refused(o, code) => self.refused_leg(*o, code, now),
             Event::Silent(o, reason) => {
-                for later in self.legs.iter_mut().filter(|leg| leg.ordinal > *o && leg.state == LegState::Sent) {
+                for later in
+                    self.legs.iter_mut().filter(|leg| leg.ordinal > *o && leg.state == LegState::Sent)
+                {
                     later.state = LegState::Unsent;
                 }
                 Some(self.into_doubt(reason.clone()))
@@ -160,7 +162,8 @@ impl Payment {
             Event::Absent(o) => self.absent_leg(*o, now, limits),
             Event::CancelAsked => {
                 self.cancel_requested = true;
-                let none_lives = self.legs.iter().all(|leg| matches!(leg.state, LegState::Unsent | LegState::Absent));
+                let none_lives =
+                    self.legs.iter().all(|leg| matches!(leg.state, LegState::Unsent | LegState::Absent));
                 Some(if none_lives { self.refuse("CANCELLED", now) } else { vec![] })
             }
             Event::PaidElsewhere(o) => self.release(*o, now),
@@ -246,7 +249,8 @@ impl Payment {
     }
 
     fn set(&mut self, ordinal: i16, state: LegState) -> Option<()> {
-        let leg = self.leg_mut(ordinal).filter(|leg| matches!(leg.state, LegState::Sent | LegState::Unsent))?;
+        let leg =
+            self.leg_mut(ordinal).filter(|leg| matches!(leg.state, LegState::Sent | LegState::Unsent))?;
         leg.state = state;
         Some(())
     }
@@ -259,7 +263,9 @@ impl Payment {
             LegState::Booked(_) => return Some(self.into_integrity_hold(ordinal, "ANOTHER_NUMBER")),
             LegState::Refused(_) => return Some(self.into_integrity_hold(ordinal, "BOOKED_AFTER_REFUSAL")),
             LegState::Released | LegState::Reversed(_) => return None,
-            LegState::Unsent | LegState::Sent | LegState::Absent => leg.state = LegState::Booked(booking.clone()),
+            LegState::Unsent | LegState::Sent | LegState::Absent => {
+                leg.state = LegState::Booked(booking.clone())
+            }
         }
         let mut effects = vec![Effect::Post(ordinal)];
         if self.legs.iter().all(Leg::is_settled) {
@@ -348,7 +354,11 @@ impl Payment {
         Some(effects)
     }
 
-    fn begin_reversal(&mut self, references: &[(i16, Reference)], confirmed_at: Option<Timestamp>) -> Option<Vec<Effect>> {
+    fn begin_reversal(
+        &mut self,
+        references: &[(i16, Reference)],
+        confirmed_at: Option<Timestamp>,
+    ) -> Option<Vec<Effect>> {
         let refused = self.legs.iter().any(|leg| matches!(leg.state, LegState::Refused(_)));
         if confirmed_at.is_none() && !(self.any_booked() && refused) {
             return None;

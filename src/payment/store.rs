@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 use crate::domain::{
-    AgentId, Authority, BillPeriod, BusinessDate, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId,
+    AgentId, Authority, BillPeriod, BusinessDate, LookupId, PaymentId, Reference, Rupiah, Timestamp,
+    TransferId,
 };
 use crate::upstream::Booking;
 
@@ -19,7 +20,10 @@ fn rupiah(amount: i64) -> Result<Rupiah, sqlx::Error> {
 }
 
 /// The payment of that id.
-pub(super) async fn load(connection: &mut PgConnection, id: PaymentId) -> Result<Option<Payment>, sqlx::Error> {
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    id: PaymentId,
+) -> Result<Option<Payment>, sqlx::Error> {
     let row = sqlx::query!(
         "SELECT p.payment_id, p.agent_id, a.agent_no, a.agent_code, p.lookup_id, p.plate, p.amount, p.fee, p.fee_hold_id, p.state,
                 p.taken_at, p.quote_expires_at, p.reason, p.titip_no, p.receipt_no, p.cancel_requested_at,
@@ -90,16 +94,20 @@ async fn load_legs(connection: &mut PgConnection, id: PaymentId) -> Result<Vec<L
                 ("reversed", Some(booking), None) => LegState::Reversed(booking),
                 _ => return Err(inconsistent("a leg", id.0)),
             };
-            let reversal = match (r.reversal_reference, r.reversal_state.as_deref(), r.reversal_business_date) {
+            let reversal = match (r.reversal_reference, r.reversal_state.as_deref(), r.reversal_business_date)
+            {
                 (None, None, None) => None,
                 (Some(reference), Some("asked"), None) => Some((reference, ReversalAnswer::Asked)),
-                (Some(reference), Some("agreed"), Some(on)) => Some((reference, ReversalAnswer::Agreed(on.into()))),
+                (Some(reference), Some("agreed"), Some(on)) => {
+                    Some((reference, ReversalAnswer::Agreed(on.into())))
+                }
                 (Some(reference), Some("refused"), None) => Some((reference, ReversalAnswer::Refused)),
                 _ => return Err(inconsistent("a reversal", id.0)),
             };
             Ok(Leg {
                 ordinal: r.ordinal,
-                authority: Authority::named(&r.authority).ok_or_else(|| inconsistent("an authority", id.0))?,
+                authority: Authority::named(&r.authority)
+                    .ok_or_else(|| inconsistent("an authority", id.0))?,
                 reference: Reference(r.reference),
                 document_id: r.document_id,
                 amount: rupiah(r.amount)?,
@@ -107,7 +115,8 @@ async fn load_legs(connection: &mut PgConnection, id: PaymentId) -> Result<Vec<L
                 hold: r.hold_id.map(TransferId),
                 not_after: r.not_after,
                 state,
-                reversal: reversal.map(|(reference, answer)| LegReversal { reference: Reference(reference), answer }),
+                reversal: reversal
+                    .map(|(reference, answer)| LegReversal { reference: Reference(reference), answer }),
             })
         })
         .collect()
@@ -177,11 +186,17 @@ pub(super) async fn seize(
 }
 
 /// Gives a lease back without having moved the payment.
-pub(super) async fn release(connection: &mut PgConnection, lease: Lease, ask_in_ms: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn release(
+    connection: &mut PgConnection,
+    lease: Lease,
+    ask_in_ms: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE payment_work SET lease_until = now(), due_at = now() + $3::bigint * interval '1 millisecond'
          WHERE payment_id = $1 AND fence = $2",
-        lease.payment_id.0, lease.fence, ask_in_ms
+        lease.payment_id.0,
+        lease.fence,
+        ask_in_ms
     )
     .execute(connection)
     .await?;
@@ -190,18 +205,26 @@ pub(super) async fn release(connection: &mut PgConnection, lease: Lease, ask_in_
 
 /// Ends the leases of a former run of this very gateway: its tasks are gone.
 pub(super) async fn release_all_of(connection: &mut PgConnection, holder: &str) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!("UPDATE payment_work SET lease_until = now() WHERE holder = $1 AND lease_until > now()", holder)
-        .execute(connection)
-        .await?;
+    let done = sqlx::query!(
+        "UPDATE payment_work SET lease_until = now() WHERE holder = $1 AND lease_until > now()",
+        holder
+    )
+    .execute(connection)
+    .await?;
     Ok(done.rows_affected())
 }
 
 /// Records that the cashier wants a payment ended; nothing for one that is closed.
-pub(super) async fn request_cancel(connection: &mut PgConnection, id: PaymentId, at: Timestamp) -> Result<(), sqlx::Error> {
+pub(super) async fn request_cancel(
+    connection: &mut PgConnection,
+    id: PaymentId,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE payment SET cancel_requested_at = coalesce(cancel_requested_at, $2)
          WHERE payment_id = $1 AND state IN ('held', 'in_doubt')",
-        id.0, at
+        id.0,
+        at
     )
     .execute(connection)
     .await?;

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::state::StateName;
-use crate::domain::{AgentId, BusinessDate, PaymentId, Plate, Timestamp, rfc3339_wib};
+use crate::domain::{AgentId, Authority, BillPeriod, BusinessDate, PaymentId, Plate, Timestamp, rfc3339_wib};
 
 /// A payment, members as the interface fixes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -124,7 +124,8 @@ async fn select(
         .map(|r| {
             Ok(PaymentView {
                 payment_id: r.payment_id,
-                state: StateName::named(&r.state).ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?,
+                state: StateName::named(&r.state)
+                    .ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?,
                 plate: Plate::parse(&r.plate).map_or(r.plate, |plate| plate.to_string()),
                 amount: r.amount,
                 ntpd: r.ntpd,
@@ -139,4 +140,41 @@ async fn select(
             })
         })
         .collect()
+}
+
+/// A payment's lines by authority and period, as quoted.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn lines(
+    connection: &mut PgConnection,
+    id: PaymentId,
+) -> Result<Vec<(Authority, BillPeriod)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT authority, periods AS \"periods: sqlx::types::Json<Vec<BillPeriod>>\" FROM payment_leg WHERE payment_id = $1 ORDER BY ordinal",
+        id.0
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut all = vec![];
+    for row in rows {
+        let authority = Authority::named(&row.authority)
+            .ok_or_else(|| sqlx::Error::Decode("unknown authority".into()))?;
+        all.extend(row.periods.0.into_iter().map(|period| (authority, period)));
+    }
+    Ok(all)
+}
+
+/// How many payments are open, by state: for operators.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn open_by_state(db: &crate::db::Db) -> Result<Vec<(&'static str, i64)>, sqlx::Error> {
+    let mut connection = db.workers.acquire().await?;
+    let rows = sqlx::query!("SELECT p.state, count(*) AS \"n!\" FROM payment_work w JOIN payment p USING (payment_id) GROUP BY p.state")
+        .fetch_all(&mut *connection)
+        .await?;
+    let open = StateName::ALL.into_iter().filter(|state| state.is_open());
+    let count = |name: &str| rows.iter().find(|r| r.state == name).map_or(0, |r| r.n);
+    Ok(open.map(|state| (state.as_str(), count(state.as_str()))).collect())
 }

@@ -15,7 +15,9 @@ pub use store::{Counter, Filter, Issued, StoredReceipt, count_copy, find, insert
 use serde::{Deserialize, Serialize};
 
 /// Which of the two documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Kind {
     /// Cash taken, outcome open.

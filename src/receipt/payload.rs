@@ -97,7 +97,11 @@ pub fn verify(payload: &str, key: &VerifyingKey) -> Result<Facts, InvalidPayload
     let body = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('.')).ok_or(InvalidPayload)?;
     let json = URL_SAFE_NO_PAD.decode(body).map_err(|_| InvalidPayload)?;
     let facts: Facts = serde_json::from_slice(&json).map_err(|_| InvalidPayload)?;
-    if serde_json::to_vec(&facts).is_ok_and(|canonical| canonical == json) { Ok(facts) } else { Err(InvalidPayload) }
+    if serde_json::to_vec(&facts).is_ok_and(|canonical| canonical == json) {
+        Ok(facts)
+    } else {
+        Err(InvalidPayload)
+    }
 }
 
 #[cfg(test)]
@@ -114,8 +118,18 @@ mod tests {
             issued_at: "2026-11-24T09:41:08+07:00".into(),
             kind: Kind::Lunas,
             legs: vec![
-                LegFacts { amount: amount(358_600), authority: Authority::Bapenda, business_date: day, number: Some("A1B2C3D4E5F60718".into()) },
-                LegFacts { amount: amount(35_000), authority: Authority::JasaRaharja, business_date: day, number: Some("JR-1".into()) },
+                LegFacts {
+                    amount: amount(358_600),
+                    authority: Authority::Bapenda,
+                    business_date: day,
+                    number: Some("A1B2C3D4E5F60718".into()),
+                },
+                LegFacts {
+                    amount: amount(35_000),
+                    authority: Authority::JasaRaharja,
+                    business_date: day,
+                    number: Some("JR-1".into()),
+                },
             ],
             next_due_on: BusinessDate::parse("2027-03-10").ok(),
             payment_id: PaymentId::new(),

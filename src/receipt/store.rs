@@ -43,13 +43,17 @@ pub async fn take_numbers(
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::bigint[]) ORDER BY 1, 2, 3
          ON CONFLICT (agent_id, kind, year) DO UPDATE SET last_n = c.last_n + excluded.last_n
          RETURNING agent_id, kind, year, last_n",
-        &agents, &kinds, &years, &counts
+        &agents,
+        &kinds,
+        &years,
+        &counts
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
         .map(|r| {
-            let kind = Kind::named(&r.kind).ok_or_else(|| sqlx::Error::Decode("unknown receipt kind".into()))?;
+            let kind =
+                Kind::named(&r.kind).ok_or_else(|| sqlx::Error::Decode("unknown receipt kind".into()))?;
             Ok(((AgentId(r.agent_id), kind, r.year), r.last_n))
         })
         .collect()
@@ -99,7 +103,10 @@ pub struct StoredReceipt {
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
-pub async fn find(connection: &mut PgConnection, receipt_no: &str) -> Result<Option<StoredReceipt>, sqlx::Error> {
+pub async fn find(
+    connection: &mut PgConnection,
+    receipt_no: &str,
+) -> Result<Option<StoredReceipt>, sqlx::Error> {
     let row = sqlx::query!(
         "SELECT r.receipt_no, r.payment_id, r.agent_id, r.kind, r.payload, r.issued_at,
                 (SELECT count(*) FROM receipt_copy c WHERE c.receipt_no = r.receipt_no) AS \"copies!\"
@@ -139,7 +146,11 @@ pub struct Filter {
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
-pub async fn list(connection: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<StoredReceipt>, sqlx::Error> {
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<StoredReceipt>, sqlx::Error> {
     let (from, until) = filter.day.unzip();
     let rows = sqlx::query!(
         "SELECT r.receipt_no, r.payment_id, r.agent_id, r.kind, r.payload, r.issued_at,
@@ -159,7 +170,8 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter, limit: i64) ->
                 receipt_no: r.receipt_no,
                 payment_id: PaymentId(r.payment_id),
                 agent_id: AgentId(r.agent_id),
-                kind: Kind::named(&r.kind).ok_or_else(|| sqlx::Error::Decode("unknown receipt kind".into()))?,
+                kind: Kind::named(&r.kind)
+                    .ok_or_else(|| sqlx::Error::Decode("unknown receipt kind".into()))?,
                 payload: r.payload,
                 issued_at: r.issued_at,
                 copies: r.copies,
@@ -172,13 +184,18 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter, limit: i64) ->
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
-pub async fn count_copy(connection: &mut PgConnection, receipt_no: &str, at: Timestamp) -> Result<i32, sqlx::Error> {
+pub async fn count_copy(
+    connection: &mut PgConnection,
+    receipt_no: &str,
+    at: Timestamp,
+) -> Result<i32, sqlx::Error> {
     loop {
         let inserted = sqlx::query_scalar!(
             "INSERT INTO receipt_copy (receipt_no, copy_no, printed_at)
              SELECT $1, coalesce(max(copy_no), 0) + 1, $2 FROM receipt_copy WHERE receipt_no = $1
              ON CONFLICT DO NOTHING RETURNING copy_no",
-            receipt_no, at
+            receipt_no,
+            at
         )
         .fetch_optional(&mut *connection)
         .await?;

@@ -203,7 +203,14 @@ impl Host {
         }
     }
 
-    async fn call(&self, operation: Operation, method: &str, path: &str, body: Vec<u8>, about: Option<Uuid>) -> Reply {
+    async fn call(
+        &self,
+        operation: Operation,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        about: Option<Uuid>,
+    ) -> Reply {
         let began = std::time::Instant::now();
         let reply = self.exchange(operation, method, path, body, about).await;
         let (went, outcome) = match &reply {
@@ -215,14 +222,13 @@ impl Host {
         self.breaker.saw(went);
         match &reply {
             Reply::EndOfDay(until) => self.heard_of_closing(*until),
-            Reply::Answered(_) if matches!(operation, Operation::Inquiry | Operation::Payment) => self.heard_of_opening(),
+            Reply::Answered(_) if matches!(operation, Operation::Inquiry | Operation::Payment) => {
+                self.heard_of_opening()
+            }
             Reply::Answered(_) | Reply::NotSent(_) | Reply::Silent(_) => {}
         }
-        let labels = [
-            ("host", self.authority.as_str()),
-            ("operation", operation.as_str()),
-            ("outcome", outcome),
-        ];
+        let labels =
+            [("host", self.authority.as_str()), ("operation", operation.as_str()), ("outcome", outcome)];
         metrics::histogram!("upstream_seconds", &labels).record(began.elapsed());
         if let Reply::NotSent(why) | Reply::Silent(why) = &reply {
             tracing::warn!(host = self.authority.as_str(), operation = operation.as_str(), outcome, why, reference = ?about, "no answer from a host");
@@ -230,8 +236,16 @@ impl Host {
         reply
     }
 
-    async fn exchange(&self, operation: Operation, method: &str, path: &str, body: Vec<u8>, about: Option<Uuid>) -> Reply {
-        let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/'))) else {
+    async fn exchange(
+        &self,
+        operation: Operation,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        about: Option<Uuid>,
+    ) -> Reply {
+        let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/')))
+        else {
             return Reply::NotSent("no address".to_owned());
         };
         let target = match url.query() {
@@ -239,7 +253,8 @@ impl Host {
             None => url.path().to_owned(),
         };
         let timestamp = rfc3339_wib(self.clock.now());
-        let signature = request_signature(self.secret.expose_secret().as_bytes(), method, &target, &body, &timestamp);
+        let signature =
+            request_signature(self.secret.expose_secret().as_bytes(), method, &target, &body, &timestamp);
         let request_sha256 = sha256_hex(&body);
         let request = if method == "GET" { self.client.get(url) } else { self.client.post(url) };
         let request = request
@@ -275,7 +290,9 @@ impl Host {
                 Err(e) => return Reply::Silent(root_cause(&e)),
             }
         }
-        if status == 503 && let Some(until) = end_of_day(&body) {
+        if status == 503
+            && let Some(until) = end_of_day(&body)
+        {
             return Reply::EndOfDay(until.0);
         }
         if !(200..300).contains(&status) && !(400..500).contains(&status) {

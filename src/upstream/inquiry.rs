@@ -145,11 +145,15 @@ impl Host {
             Reply::Answered(answer) if answer.host_time.is_none() => {
                 Inquired::Unavailable("the host's clock jumped".to_owned())
             }
-            Reply::Answered(answer) if answer.status == 200 => match serde_json::from_slice::<T>(&answer.evidence.body) {
-                Ok(quote) if well_formed(&quote) => Inquired::Quoted(Box::new(quote), Box::new(answer.evidence)),
-                Ok(_) => Inquired::Unavailable("malformed answer".to_owned()),
-                Err(e) => Inquired::Unavailable(format!("malformed answer: {e}")),
-            },
+            Reply::Answered(answer) if answer.status == 200 => {
+                match serde_json::from_slice::<T>(&answer.evidence.body) {
+                    Ok(quote) if well_formed(&quote) => {
+                        Inquired::Quoted(Box::new(quote), Box::new(answer.evidence))
+                    }
+                    Ok(_) => Inquired::Unavailable("malformed answer".to_owned()),
+                    Err(e) => Inquired::Unavailable(format!("malformed answer: {e}")),
+                }
+            }
             Reply::Answered(answer) if answer.status == 401 => {
                 Inquired::Unavailable("the host does not accept our signature".to_owned())
             }
@@ -170,7 +174,8 @@ fn amounts_are_sane(periods: &[WirePeriod], total: i64) -> bool {
     let sane = |amount: i64| crate::domain::Rupiah::not_negative(amount).is_ok();
     let lines = || periods.iter().flat_map(|p| &p.lines);
     sane(total)
-        && lines().all(|line| sane(line.principal) && sane(line.penalty) && (1..=64).contains(&line.code.len()))
+        && lines()
+            .all(|line| sane(line.principal) && sane(line.penalty) && (1..=64).contains(&line.code.len()))
         && lines().count() <= LINES_MAX
 }
 

@@ -157,13 +157,17 @@ impl Host {
                 Read::Contradicts(what) => Paid::Contradicts(what, evidence()),
                 Read::Malformed(why) => Paid::Unknown(why, Some(evidence())),
             },
-            (400..=499, Some("REFERENCE_REUSED")) => Paid::Contradicts("REFERENCE_REUSED".to_owned(), evidence()),
-            (400..=499, Some(code @ ("ALREADY_PAID" | "BILL_EXPIRED" | "AMOUNT_MISMATCH" | "BILL_NOT_FOUND"))) => {
-                Paid::Refused(code.to_owned(), evidence())
+            (400..=499, Some("REFERENCE_REUSED")) => {
+                Paid::Contradicts("REFERENCE_REUSED".to_owned(), evidence())
             }
-            (status, code) => {
-                Paid::Unknown(code.map_or_else(|| format!("status {status}"), str::to_owned), Some(evidence()))
-            }
+            (
+                400..=499,
+                Some(code @ ("ALREADY_PAID" | "BILL_EXPIRED" | "AMOUNT_MISMATCH" | "BILL_NOT_FOUND")),
+            ) => Paid::Refused(code.to_owned(), evidence()),
+            (status, code) => Paid::Unknown(
+                code.map_or_else(|| format!("status {status}"), str::to_owned),
+                Some(evidence()),
+            ),
         }
     }
 
@@ -183,7 +187,9 @@ impl Host {
                 Read::Contradicts(what) => StatusAnswer::Contradicts(what, Box::new(answer.evidence)),
                 Read::Malformed(why) => StatusAnswer::Unknown(why),
             },
-            (404, Some("UNKNOWN_REFERENCE"), Some(at)) => StatusAnswer::NotThere(at, Box::new(answer.evidence)),
+            (404, Some("UNKNOWN_REFERENCE"), Some(at)) => {
+                StatusAnswer::NotThere(at, Box::new(answer.evidence))
+            }
             (status, _, _) => StatusAnswer::Unknown(format!("status {status}")),
         }
     }
@@ -250,6 +256,8 @@ fn number_is_shaped(authority: Authority, number: &str) -> bool {
         Authority::Bapenda => {
             number.len() == 16 && number.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
         }
-        Authority::JasaRaharja => (1..=64).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_graphic()),
+        Authority::JasaRaharja => {
+            (1..=64).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_graphic())
+        }
     }
 }

@@ -41,7 +41,9 @@ impl Host {
                 signature: answer.evidence.signature,
                 host_timestamp: answer.evidence.host_timestamp,
             }),
-            Reply::Answered(answer) if answer.code().as_deref() == Some("NOT_READY") => Err(SettlementError::NotReady),
+            Reply::Answered(answer) if answer.code().as_deref() == Some("NOT_READY") => {
+                Err(SettlementError::NotReady)
+            }
             Reply::Answered(answer) => Err(SettlementError::Unavailable(format!("status {}", answer.status))),
             Reply::NotSent(why) | Reply::Silent(why) => Err(SettlementError::Unavailable(why)),
             Reply::EndOfDay(_) => Err(SettlementError::NotReady),

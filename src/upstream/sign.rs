@@ -17,7 +17,13 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 /// `X-Signature` of a request.
 #[must_use]
-pub(crate) fn request_signature(secret: &[u8], method: &str, path: &str, body: &[u8], timestamp: &str) -> String {
+pub(crate) fn request_signature(
+    secret: &[u8],
+    method: &str,
+    path: &str,
+    body: &[u8],
+    timestamp: &str,
+) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA512, secret);
     let text = format!("{method}:{path}:{}:{timestamp}", sha256_hex(body));
     STANDARD.encode(hmac::sign(&key, text.as_bytes()))
@@ -64,7 +70,13 @@ impl PublicKey {
 
 /// What a host signs of an answer.
 #[must_use]
-pub(crate) fn answer_text(status: u16, path: &str, request_sha256: &str, body: &[u8], timestamp: &str) -> String {
+pub(crate) fn answer_text(
+    status: u16,
+    path: &str,
+    request_sha256: &str,
+    body: &[u8],
+    timestamp: &str,
+) -> String {
     format!("{status}:{path}:{request_sha256}:{}:{timestamp}", sha256_hex(body))
 }
 

@@ -138,3 +138,17 @@ async fn a_wrong_file_once_handed_out_is_the_one_that_the_chain_names_and_a_rest
     assert_eq!(file(&office, BAPENDA, &tomorrow).await.head[7], sha256(&wrong.bytes));
     office.close().await;
 }
+
+#[tokio::test]
+async fn a_revision_keeps_what_the_first_one_said_about_the_day_before() {
+    let (office, first_day) = closed_day(BAPENDA).await;
+    let tomorrow = now().date_naive().succ_opt().unwrap().to_string();
+    office.mock.close_day(&tomorrow, BAPENDA).unwrap();
+    assert_eq!(file(&office, BAPENDA, &tomorrow).await.head[7], sha256(&first_day.bytes));
+    office.play_always("settlement", "corrected_revision");
+    assert_ne!(file(&office, BAPENDA, &today()).await.bytes, first_day.bytes);
+    let corrected = file(&office, BAPENDA, &tomorrow).await;
+    assert_eq!((corrected.head[5].as_str(), corrected.head[6].as_str()), ("2", "2"));
+    assert_eq!(corrected.head[7], sha256(&first_day.bytes));
+    office.close().await;
+}

@@ -96,7 +96,8 @@ pub async fn create(
         return Err(Problem::forbidden("the agent is suspended"));
     }
     let invalid = |code, detail| Problem::new(StatusCode::BAD_REQUEST, code, Retry::Never, detail);
-    let plate = Plate::parse(&request.plate).map_err(|_| invalid("INVALID_PLATE", "this is not a plate number"))?;
+    let plate =
+        Plate::parse(&request.plate).map_err(|_| invalid("INVALID_PLATE", "this is not a plate number"))?;
     let chassis = ChassisLast5::parse(&request.chassis_last5)
         .map_err(|_| invalid("INVALID_CHASSIS", "five letters or digits of the chassis number are needed"))?;
     let lookup = app.lookups.look_up(&agent, &plate, &chassis).await?;
@@ -112,7 +113,8 @@ fn body(lookup: Lookup) -> LookupBody {
         penalty: line.penalty.get(),
     };
     let lines_of = |due_on: BusinessDate| {
-        let periods = quote.legs.iter().flat_map(|leg| &leg.periods).filter(move |period| period.due_on == due_on);
+        let periods =
+            quote.legs.iter().flat_map(|leg| &leg.periods).filter(move |period| period.due_on == due_on);
         periods.flat_map(|period| &period.lines).map(line).collect()
     };
     let periods = quote.due_dates().into_iter().map(|due_on| PeriodBody {
@@ -148,9 +150,12 @@ impl From<LookupError> for Problem {
     fn from(error: LookupError) -> Self {
         let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
         match error {
-            LookupError::OutsideJatim => {
-                Self::new(StatusCode::NOT_FOUND, "OUTSIDE_JATIM", Retry::Never, "the plate belongs to another province")
-            }
+            LookupError::OutsideJatim => Self::new(
+                StatusCode::NOT_FOUND,
+                "OUTSIDE_JATIM",
+                Retry::Never,
+                "the plate belongs to another province",
+            ),
             LookupError::Refused { code, status } => {
                 let status = StatusCode::from_u16(status).unwrap_or(unprocessable);
                 let detail = format!("the authority refuses: {code}");
@@ -170,11 +175,13 @@ impl From<LookupError> for Problem {
                     || "an authority is closing its day".to_owned(),
                     |until| format!("an authority is closing its day until {}", rfc3339_wib(until)),
                 );
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "END_OF_DAY", Retry::SameKey, detail).retry_after(60)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "END_OF_DAY", Retry::SameKey, detail)
+                    .retry_after(60)
             }
             LookupError::TooManyAttempts { retry_after_s } => {
                 let detail = "too many wrong plates or chassis numbers within an hour";
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_ATTEMPTS", Retry::SameKey, detail).retry_after(retry_after_s)
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_ATTEMPTS", Retry::SameKey, detail)
+                    .retry_after(retry_after_s)
             }
             LookupError::Sql(error) => error.into(),
         }

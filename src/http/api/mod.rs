@@ -4,6 +4,7 @@ pub mod float;
 pub mod lookups;
 pub mod payments;
 pub mod receipts;
+pub mod reconciliations;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -23,7 +24,8 @@ async fn note_reading(
     query: serde_json::Value,
 ) -> Result<(), Problem> {
     if let Caller::Person(person) = caller {
-        let event = audit::Event::new(app.clock.now(), &format!("person:{}", person.username), what, subject, query);
+        let event =
+            audit::Event::new(app.clock.now(), &format!("person:{}", person.username), what, subject, query);
         audit::append(connection, &[event]).await?;
     }
     Ok(())

@@ -16,7 +16,9 @@ use crate::http::App;
 use crate::http::auth::{AsAgent, Caller};
 use crate::http::body::{JsonBody, PathOf, QueryOf, idempotency_key, page};
 use crate::http::problem::{Problem, ProblemBody, Retry};
-use crate::payment::{BusinessRefusal, Filter, PayAnswer, PayError, PayRequest, PaymentView, StateName, views};
+use crate::payment::{
+    BusinessRefusal, Filter, PayAnswer, PayError, PayRequest, PaymentView, StateName, views,
+};
 
 /// A wish to pay.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -75,7 +77,9 @@ fn answered(answer: &PayAnswer) -> Response {
 fn shown(payment: &PaymentView) -> Response {
     let status = match payment.state {
         StateName::Confirmed => StatusCode::CREATED,
-        StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => StatusCode::ACCEPTED,
+        StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
+            StatusCode::ACCEPTED
+        }
         StateName::Refused => StatusCode::UNPROCESSABLE_ENTITY,
         StateName::Reversed => StatusCode::OK,
     };
@@ -102,7 +106,8 @@ impl From<PayError> for Problem {
         match error {
             PayError::KeyReused { differs } => {
                 let detail = format!("this key was used with another {}", differs.join(" and another "));
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "KEY_REUSED", Retry::NewKey, detail).differing(differs)
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "KEY_REUSED", Retry::NewKey, detail)
+                    .differing(differs)
             }
             PayError::InProgress { payment_id } => {
                 let detail = "the first request with this key is still at work";
@@ -115,14 +120,18 @@ impl From<PayError> for Problem {
                 let name = header::HeaderName::from_static("idempotent-replayed");
                 if replayed { problem.with(name, "true") } else { problem }
             }
-            PayError::LookupNotFound => {
-                Self::new(StatusCode::NOT_FOUND, "LOOKUP_NOT_FOUND", Retry::Never, "this agent has no such lookup")
-            }
+            PayError::LookupNotFound => Self::new(
+                StatusCode::NOT_FOUND,
+                "LOOKUP_NOT_FOUND",
+                Retry::Never,
+                "this agent has no such lookup",
+            ),
             PayError::Suspended => Self::forbidden("the agent is suspended"),
             PayError::HostDown => Self::upstream_unavailable("an authority is down: take no money"),
             PayError::EndOfDay => {
                 let detail = "an authority is closing its day: take no money";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "END_OF_DAY", Retry::SameKey, detail).retry_after(60)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "END_OF_DAY", Retry::SameKey, detail)
+                    .retry_after(60)
             }
             PayError::TryAgain => Self::try_again(),
             PayError::Broken(why) => {
@@ -137,13 +146,23 @@ impl From<PayError> for Problem {
 fn refused(refusal: BusinessRefusal) -> Problem {
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     let (status, code, detail) = match refusal {
-        BusinessRefusal::QuoteExpired => (unprocessable, "QUOTE_EXPIRED", "the quote has expired: look the vehicle up again"),
-        BusinessRefusal::AmountDiffers => (unprocessable, "AMOUNT_DIFFERS", "the amount is not the quote's total"),
-        BusinessRefusal::AlreadyPaid => (StatusCode::CONFLICT, "ALREADY_PAID", "this period has been paid here: return the money"),
-        BusinessRefusal::VehicleBusy => {
-            (StatusCode::CONFLICT, "VEHICLE_BUSY", "another payment for this vehicle is open: return the money")
+        BusinessRefusal::QuoteExpired => {
+            (unprocessable, "QUOTE_EXPIRED", "the quote has expired: look the vehicle up again")
         }
-        BusinessRefusal::FloatInsufficient => (unprocessable, "FLOAT_INSUFFICIENT", "the float does not cover the payment"),
+        BusinessRefusal::AmountDiffers => {
+            (unprocessable, "AMOUNT_DIFFERS", "the amount is not the quote's total")
+        }
+        BusinessRefusal::AlreadyPaid => {
+            (StatusCode::CONFLICT, "ALREADY_PAID", "this period has been paid here: return the money")
+        }
+        BusinessRefusal::VehicleBusy => (
+            StatusCode::CONFLICT,
+            "VEHICLE_BUSY",
+            "another payment for this vehicle is open: return the money",
+        ),
+        BusinessRefusal::FloatInsufficient => {
+            (unprocessable, "FLOAT_INSUFFICIENT", "the float does not cover the payment")
+        }
     };
     Problem::new(status, code, Retry::NewKey, detail)
 }
@@ -195,7 +214,9 @@ pub async fn give_back(
         return Err(Problem::bad_request("returned_to must be 1–100 characters"));
     }
     let payments = app.payments.clone();
-    let task = app.tasks.spawn(async move { payments.give_back(&agent, PaymentId(id), &name, request.paper_surrendered).await });
+    let task = app.tasks.spawn(async move {
+        payments.give_back(&agent, PaymentId(id), &name, request.paper_surrendered).await
+    });
     let payment = task.await.map_err(|_| Problem::internal())??;
     payment.map(Json).ok_or_else(Problem::not_found)
 }
@@ -207,10 +228,15 @@ pub async fn give_back(
 #[utoipa::path(get, path = "/v1/payments/{payment_id}", security(("bearer" = [])), params(("payment_id" = Uuid, Path)),
     responses((status = 200, body = PaymentView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody)))]
-pub async fn show(State(app): State<App>, caller: Caller, PathOf(id): PathOf<Uuid>) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(id): PathOf<Uuid>,
+) -> Result<Response, Problem> {
     let scope = caller.scope()?;
     let mut connection = app.db.requests.acquire().await?;
-    let payment = crate::payment::view(&mut connection, scope, PaymentId(id)).await?.ok_or_else(Problem::not_found)?;
+    let payment =
+        crate::payment::view(&mut connection, scope, PaymentId(id)).await?.ok_or_else(Problem::not_found)?;
     note_reading(&mut connection, &app, &caller, ("read payment", id), json!({})).await?;
     let mut response = shown(&payment);
     *response.status_mut() = StatusCode::OK;

@@ -77,7 +77,6 @@ impl World {
         let mock = start_mock(&folder, &keys, "partner secret").await;
         let mut config = Config::load(None).unwrap();
         config.database.url = url("samsat_app", "SAMSAT_TEST_APP_PASSWORD", &name).into();
-        config.database.require_durable = false;
         config.upstream.secret = "partner secret".to_owned().into();
         (config.upstream.not_after_s, config.upstream.tolerance_s) = (3, 1);
         config.upstream.bapenda.url = mock.bapenda_url();

@@ -1,0 +1,325 @@
+//! `/v1/receipts`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{day_of, note_reading};
+use crate::domain::{BusinessDate, Plate, rfc3339_wib};
+use crate::http::App;
+use crate::http::auth::{AsOfficer, Caller};
+use crate::http::body::{JsonBody, PathOf, QueryOf, page};
+use crate::http::page::ReceiptPage;
+use crate::http::problem::{Problem, ProblemBody, Retry};
+use crate::payment::{self, Scope, StateName};
+use crate::receipt::{self, Facts, Filter, Kind, StoredReceipt};
+
+/// One line on a receipt, rupiah.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ReceiptLine {
+    /// Whose leg.
+    pub authority: String,
+    /// The period's due date.
+    pub due_on: String,
+    /// `PKB`, `OPSEN_PKB`, `SWDKLLJ` …
+    pub code: String,
+    /// Who receives it.
+    pub beneficiary: String,
+    /// The tax.
+    pub principal: i64,
+    /// The fine.
+    pub penalty: i64,
+}
+
+/// A receipt.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ReceiptBody {
+    receipt_no: String,
+    kind: Kind,
+    payment_id: Uuid,
+    issued_at: String,
+    /// `PAID`, `NOT_PAID`, `REVOKED`, `OPEN`, `UNKNOWN`.
+    status: Status,
+    /// Copies printed so far.
+    copy_no: i64,
+    lines: Vec<ReceiptLine>,
+    /// What is signed, in the clear.
+    facts: Facts,
+    /// The signed text, as in the QR.
+    payload: String,
+    /// Its last part.
+    signature: String,
+}
+
+/// What a receipt is worth now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// The tax is paid.
+    Paid,
+    /// It is not: the cash must come back.
+    NotPaid,
+    /// It was paid and taken back.
+    Revoked,
+    /// The outcome is open.
+    Open,
+    /// No such receipt stands in our books.
+    Unknown,
+}
+
+/// What a payment in that state is worth to who holds a paper.
+#[must_use]
+pub const fn status_of(state: StateName) -> Status {
+    match state {
+        StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
+            Status::Open
+        }
+        StateName::Confirmed => Status::Paid,
+        StateName::Refused => Status::NotPaid,
+        StateName::Reversed => Status::Revoked,
+    }
+}
+
+/// One receipt: an agent's own, or any for officers and auditors. JSON, or HTML to print.
+///
+/// # Errors
+/// `404` for what does not exist or is another's, `406` for a representation that is not offered.
+#[utoipa::path(get, path = "/v1/receipts/{receipt_no}", security(("bearer" = [])), params(("receipt_no" = String, Path)),
+    responses((status = 200, body = ReceiptBody, description = "application/json, or text/html to print"),
+    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 406, body = ProblemBody)))]
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(receipt_no): PathOf<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let scope = caller.scope()?;
+    let html = wants_html(&headers)?;
+    let mut connection = app.db.requests.acquire().await?;
+    let stored = receipt::find(&mut connection, &receipt_no).await?.filter(|stored| may_see(scope, stored));
+    let stored = stored.ok_or_else(Problem::not_found)?;
+    note_reading(
+        &mut connection,
+        &app,
+        &caller,
+        ("read receipt", stored.payment_id.0),
+        json!({"receipt_no": receipt_no}),
+    )
+    .await?;
+    if html {
+        let copy_no = receipt::count_copy(&mut connection, &receipt_no, app.clock.now()).await?;
+        let body =
+            body(&mut connection, &app, StoredReceipt { copies: i64::from(copy_no), ..stored }).await?;
+        return ReceiptPage::of(&app, &body.facts, &body.lines, (body.status, body.copy_no), &body.payload)
+            .render();
+    }
+    Ok(Json(body(&mut connection, &app, stored).await?).into_response())
+}
+
+fn may_see(scope: Scope, stored: &StoredReceipt) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Agent(agent) => agent == stored.agent_id,
+    }
+}
+
+fn wants_html(headers: &HeaderMap) -> Result<bool, Problem> {
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
+    for range in accept.split(',') {
+        match range.split(';').next().unwrap_or_default().trim() {
+            "application/json" | "application/*" | "*/*" | "" => return Ok(false),
+            "text/html" | "text/*" => return Ok(true),
+            _ => {}
+        }
+    }
+    let detail = "receipts are offered as application/json and text/html";
+    Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", Retry::Never, detail))
+}
+
+async fn body(
+    connection: &mut PgConnection,
+    app: &App,
+    stored: StoredReceipt,
+) -> Result<ReceiptBody, Problem> {
+    let facts = receipt::verify(&stored.payload, &app.public_key).map_err(|e| {
+        tracing::error!(receipt_no = stored.receipt_no, %e, "a stored receipt does not verify");
+        Problem::internal()
+    })?;
+    let payment = payment::view(connection, Scope::All, stored.payment_id).await?;
+    let signature =
+        stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
+    Ok(ReceiptBody {
+        receipt_no: stored.receipt_no,
+        kind: stored.kind,
+        payment_id: stored.payment_id.0,
+        issued_at: rfc3339_wib(stored.issued_at),
+        status: payment.map_or(Status::Unknown, |payment| status_of(payment.state)),
+        copy_no: stored.copies,
+        lines: lines(connection, stored.payment_id).await?,
+        facts,
+        payload: stored.payload,
+        signature,
+    })
+}
+
+async fn lines(
+    connection: &mut PgConnection,
+    id: crate::domain::PaymentId,
+) -> Result<Vec<ReceiptLine>, Problem> {
+    let legs = payment::lines(connection, id).await?;
+    let line = |(authority, period): (crate::domain::Authority, crate::domain::BillPeriod)| {
+        let due_on = period.due_on.to_string();
+        let lines = period.lines.into_iter().map(move |line| ReceiptLine {
+            authority: authority.as_str().to_owned(),
+            due_on: due_on.clone(),
+            code: line.code,
+            beneficiary: line.beneficiary.to_string(),
+            principal: line.principal.get(),
+            penalty: line.penalty.get(),
+        });
+        lines.collect::<Vec<_>>()
+    };
+    Ok(legs.into_iter().flat_map(line).collect())
+}
+
+/// Which receipts.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptsQuery {
+    /// Issued on that WIB date.
+    #[param(value_type = Option<String>)]
+    date: Option<BusinessDate>,
+    /// Of that agent code.
+    agent: Option<String>,
+    /// Of that plate, any spelling.
+    plate: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1–100; 50 by default.
+    limit: Option<i64>,
+}
+
+/// A receipt in a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ReceiptItem {
+    receipt_no: String,
+    kind: Kind,
+    payment_id: Uuid,
+    issued_at: String,
+    copy_no: i64,
+    payload: String,
+}
+
+/// A page of receipts in the order of their numbers.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ReceiptsPage {
+    items: Vec<ReceiptItem>,
+    next_cursor: Option<String>,
+}
+
+/// Receipts of all agents, for officers and auditors.
+///
+/// # Errors
+/// `400` for a malformed query.
+#[utoipa::path(get, path = "/v1/receipts", security(("bearer" = [])), params(ReceiptsQuery), responses(
+    (status = 200, body = ReceiptsPage), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody)))]
+pub async fn list(
+    State(app): State<App>,
+    AsOfficer(person): AsOfficer,
+    QueryOf(query): QueryOf<ReceiptsQuery>,
+) -> Result<Json<ReceiptsPage>, Problem> {
+    let limit = page(query.limit)?;
+    let plate = query
+        .plate
+        .as_deref()
+        .map(Plate::parse)
+        .transpose()
+        .map_err(|e| Problem::bad_request(e.to_string()))?;
+    let plate = plate.map(|plate| plate.as_str().to_owned());
+    let filter = Filter {
+        day: day_of(query.date),
+        agent_code: query.agent.clone(),
+        plate: plate.clone(),
+        after: query.cursor,
+    };
+    let mut connection = app.db.requests.acquire().await?;
+    let salt = Uuid::now_v7();
+    let facts = json!({
+        "date": query.date, "agent": query.agent, "salt": salt, "limit": limit,
+        "plate_salted": plate.map(|plate| crate::audit::salted(salt, &plate)),
+    });
+    note_reading(&mut connection, &app, &Caller::Person(person), ("listed receipts", Uuid::nil()), facts)
+        .await?;
+    let mut stored = receipt::list(&mut connection, &filter, limit + 1).await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = stored.len() > size;
+    stored.truncate(size);
+    let next_cursor = if more { stored.last().map(|last| last.receipt_no.clone()) } else { None };
+    let item = |stored: StoredReceipt| ReceiptItem {
+        receipt_no: stored.receipt_no,
+        kind: stored.kind,
+        payment_id: stored.payment_id.0,
+        issued_at: rfc3339_wib(stored.issued_at),
+        copy_no: stored.copies,
+        payload: stored.payload,
+    };
+    Ok(Json(ReceiptsPage { items: stored.into_iter().map(item).collect(), next_cursor }))
+}
+
+/// A payload to check.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// The signed text.
+    payload: String,
+}
+
+/// What a payload is worth.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct VerifyBody {
+    /// Our key signed it.
+    pub valid: bool,
+    /// What it is worth now; `UNKNOWN` for what we did not sign.
+    pub status: Status,
+    /// What it says; only for who holds a signed payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Facts>,
+}
+
+/// Checks a payload; needs no credential, and tells nothing to who holds none.
+///
+/// # Errors
+/// `400` for a malformed body.
+#[utoipa::path(post, path = "/v1/receipts/verify", request_body = VerifyRequest, responses((status = 200, body = VerifyBody),
+    (status = 400, body = ProblemBody), (status = 413, body = ProblemBody)))]
+pub async fn verify(
+    State(app): State<App>,
+    JsonBody(request): JsonBody<VerifyRequest>,
+) -> Result<Json<VerifyBody>, Problem> {
+    Ok(Json(checked(&app, &request.payload).await?))
+}
+
+/// The check behind the API and the page.
+///
+/// # Errors
+/// When the database fails.
+pub async fn checked(app: &App, payload: &str) -> Result<VerifyBody, Problem> {
+    let Ok(facts) = receipt::verify(payload, &app.public_key) else {
+        return Ok(VerifyBody { valid: false, status: Status::Unknown, receipt: None });
+    };
+    let mut connection = app.db.requests.acquire().await?;
+    let stored = receipt::find(&mut connection, &facts.receipt_no).await?;
+    let status = match stored.filter(|stored| stored.payload == payload.trim()) {
+        Some(stored) => payment::view(&mut connection, Scope::All, stored.payment_id).await?,
+        None => None,
+    };
+    let status = status.map_or(Status::Unknown, |payment| status_of(payment.state));
+    Ok(VerifyBody { valid: true, status, receipt: Some(facts) })
+}

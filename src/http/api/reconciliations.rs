@@ -1,0 +1,131 @@
+//! `/v1/reconciliations`: what the night published, for officers and auditors.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::note_reading;
+use crate::domain::BusinessDate;
+use crate::http::App;
+use crate::http::auth::{AsOfficer, Caller};
+use crate::http::body::{PathOf, QueryOf, page};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::reconciliation::class::Class;
+use crate::reconciliation::reading::{self, EXPORT_HEAD, Line, Wanted};
+use crate::reconciliation::report::Report;
+
+async fn run_of(
+    app: &App,
+    caller: AsOfficer,
+    date: BusinessDate,
+    what: &'static str,
+) -> Result<Report, Problem> {
+    let mut connection = app.db.requests.acquire().await?;
+    let run = reading::run_in_force(&mut connection, date).await?.ok_or_else(Problem::not_found)?;
+    note_reading(
+        &mut connection,
+        app,
+        &Caller::Person(caller.0),
+        (what, run.run_id.0),
+        json!({"date": date}),
+    )
+    .await?;
+    Ok(run)
+}
+
+/// The run in force of a date.
+///
+/// # Errors
+/// `404` when none was published.
+#[utoipa::path(get, path = "/v1/reconciliations/{date}", security(("bearer" = [])), params(("date" = String, Path)),
+    responses((status = 200, description = "As the command `reconcile` prints it"), (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+pub async fn show(
+    State(app): State<App>,
+    caller: AsOfficer,
+    PathOf(date): PathOf<BusinessDate>,
+) -> Result<Json<Report>, Problem> {
+    run_of(&app, caller, date, "read reconciliation").await.map(Json)
+}
+
+/// Which lines.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ItemsQuery {
+    /// Of that class.
+    class: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<i32>,
+    /// 1–100; 50 by default.
+    limit: Option<i64>,
+}
+
+/// A page of classified lines.
+#[derive(Debug, Serialize)]
+pub struct ItemsPage {
+    items: Vec<Line>,
+    next_cursor: Option<i32>,
+}
+
+/// The classified lines of a date's run, in canonical order.
+///
+/// # Errors
+/// `404` when none was published, `400` for an unknown class.
+#[utoipa::path(get, path = "/v1/reconciliations/{date}/items", security(("bearer" = [])),
+    params(("date" = String, Path), ItemsQuery), responses((status = 200, description = "A page of lines"),
+    (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+pub async fn items(
+    State(app): State<App>,
+    caller: AsOfficer,
+    PathOf(date): PathOf<BusinessDate>,
+    QueryOf(query): QueryOf<ItemsQuery>,
+) -> Result<Json<ItemsPage>, Problem> {
+    let limit = page(query.limit)?;
+    let unknown = || Problem::bad_request("no such class");
+    let class = query.class.as_deref().map(|name| Class::named(name).ok_or_else(unknown)).transpose()?;
+    let run = run_of(&app, caller, date, "read reconciliation items").await?;
+    let mut connection = app.db.requests.acquire().await?;
+    let wanted = Wanted { class, after: query.cursor.unwrap_or(0), limit };
+    let items = reading::lines(&mut connection, run.run_id, wanted).await?;
+    let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
+    let next_cursor = if full { items.last().map(|line| line.ordinal) } else { None };
+    Ok(Json(ItemsPage { items, next_cursor }))
+}
+
+/// A date's run as CSV, streamed.
+///
+/// # Errors
+/// `404` when none was published.
+#[utoipa::path(get, path = "/v1/reconciliations/{date}/export.csv", security(("bearer" = [])), params(("date" = String, Path)),
+    responses((status = 200, description = "text/csv"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+pub async fn export_csv(
+    State(app): State<App>,
+    caller: AsOfficer,
+    PathOf(date): PathOf<BusinessDate>,
+) -> Result<Response, Problem> {
+    let run = run_of(&app, caller, date, "exported reconciliation").await?;
+    let pieces = futures_util::stream::try_unfold(Some(0), move |after| {
+        let db = app.db.clone();
+        async move {
+            let Some(after) = after else { return Ok::<_, sqlx::Error>(None) };
+            let mut connection = db.requests.acquire().await?;
+            let piece = reading::export_piece(&mut connection, run.run_id, after).await?;
+            let head = if after == 0 { EXPORT_HEAD } else { "" };
+            Ok(match piece {
+                Some((text, last)) => Some((format!("{head}{text}"), Some(last))),
+                None if after == 0 => Some((head.to_owned(), None)),
+                None => None,
+            })
+        }
+    });
+    let name = format!("attachment; filename=\"rekonsiliasi-{date}.csv\"");
+    let headers =
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}

@@ -1,0 +1,163 @@
+//! A gateway from configuration to running: opened, listening, resolving, and drained at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::App;
+use super::ops::Ops;
+use super::route::{ops_router, router};
+use super::serve::{Limits, serve};
+use crate::config::{Config, ConfigError};
+use crate::db::{Db, DbError};
+use crate::domain::Clock;
+use crate::lookup::Lookups;
+use crate::payment::Payments;
+use crate::receipt::{KeyError, SigningKey};
+use crate::reconciliation::{InvalidHour, Night, Schedule};
+use crate::tariff::{RuleError, Rules};
+use crate::upstream::{InvalidKey, Upstream};
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says what it is")]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error(transparent)]
+    Upstream(#[from] InvalidKey),
+    #[error(transparent)]
+    Receipt(#[from] KeyError),
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    #[error(transparent)]
+    Night(#[from] InvalidHour),
+    #[error("cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// A gateway's parts, without any listener: what commands use.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// What handlers and commands use.
+    pub app: App,
+    /// The night.
+    pub night: Night,
+}
+
+/// A gateway that listens.
+pub struct Running {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Where operators ask.
+    pub ops_address: SocketAddr,
+    stop: CancellationToken,
+    resolver_stop: watch::Sender<bool>,
+    background: Vec<JoinHandle<()>>,
+    tasks: TaskTracker,
+    drain: Duration,
+}
+
+impl Gateway {
+    /// Opens database, hosts, key and rules.
+    ///
+    /// # Errors
+    /// [`StartError`] naming what is wrong.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
+        config.fits()?;
+        let db = Db::open(&config.database).await?;
+        let upstream = Upstream::new(&config.upstream, &clock)?;
+        let key = Arc::new(SigningKey::from_file(&config.receipt.signing_key_file)?);
+        let rules = Arc::new(Rules::built_in()?);
+        let payments = Payments::start(&db, &upstream, &clock, Arc::clone(&key), &config);
+        let lookups = Lookups::new(db.clone(), upstream.clone(), rules, clock.clone(), &config);
+        let night = Night {
+            pool: db.workers.clone(),
+            upstream: upstream.clone(),
+            clock: clock.clone(),
+            key: Arc::clone(&key),
+            payments: payments.clone(),
+        };
+        let app = App {
+            config: Arc::new(config),
+            clock,
+            db,
+            upstream,
+            lookups,
+            payments,
+            public_key: key.public(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { app, night })
+    }
+
+    /// Listens, resolves what is open, and runs the night if the configuration says so.
+    ///
+    /// # Errors
+    /// [`StartError`] when migrations differ or an address cannot be had.
+    pub async fn start(self, metrics: Option<PrometheusHandle>) -> Result<Running, StartError> {
+        self.app.db.ready().await?;
+        let config = Arc::clone(&self.app.config);
+        let api = TcpListener::bind(&config.http.listen).await?;
+        let ops = TcpListener::bind(&config.http.ops_listen).await?;
+        let taken_over = self.app.payments.take_over_own_leases().await?;
+        if taken_over > 0 {
+            tracing::info!(taken_over, "payments of a former run go on");
+        }
+        let (address, ops_address) = (api.local_addr()?, ops.local_addr()?);
+        let stop = CancellationToken::new();
+        let limits = Limits {
+            connections: config.http.connections_max,
+            per_address: config.http.connections_per_address_max,
+            header_timeout: Duration::from_secs(config.http.header_timeout_s),
+            drain: Duration::from_secs(config.http.drain_s),
+        };
+        let (resolver_stop, stopped) = watch::channel(false);
+        let tasks = self.app.tasks.clone();
+        let ops_state = Ops { app: self.app.clone(), metrics, draining: stop.clone() };
+        let mut background = vec![
+            tokio::spawn(serve(api, router(self.app.clone()), limits, stop.clone())),
+            tokio::spawn(self.app.payments.clone().resolve_forever(stopped)),
+        ];
+        if config.night.enabled {
+            let (schedule, stop) = (Schedule::new(self.night, &config.night.at)?, stop.clone());
+            background.push(tokio::spawn(async move { schedule.run(stop).await }));
+        }
+        let ops_stop = stop.child_token();
+        background.push(tokio::spawn(serve(ops, ops_router(ops_state), limits, ops_stop)));
+        tracing::info!(%address, %ops_address, instance = config.instance(), "listening");
+        Ok(Running { address, ops_address, stop, resolver_stop, background, tasks, drain: limits.drain })
+    }
+}
+
+impl Running {
+    /// Takes no more requests, lets money steps end, and stops.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // Nobody listens any more when the resolver is already gone.
+        drop(self.resolver_stop.send(true));
+        self.tasks.close();
+        if tokio::time::timeout(self.drain, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                open = self.tasks.len(),
+                "money steps were still under way; their leases end and others go on"
+            );
+        }
+        for task in self.background {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a background task died");
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! HTTP: the only place that knows axum, HTML and JSON of the API.
+//!
+//! Every route stands in [`route`]; handlers parse, call one use case and show what it says. Money steps run in tracked
+//! tasks that a vanished client cannot cancel. Answers carry no personal data into logs, and every error is a problem
+//! with a code and a word on retrying.
+
+pub mod api;
+mod auth;
+mod body;
+mod edge;
+mod gateway;
+mod openapi;
+mod ops;
+mod page;
+mod problem;
+mod route;
+mod serve;
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+pub use gateway::{Gateway, Running, StartError};
+pub use openapi::document;
+pub use problem::{Problem, ProblemBody, Retry};
+
+use crate::config::Config;
+use crate::db::Db;
+use crate::domain::Clock;
+use crate::lookup::Lookups;
+use crate::payment::Payments;
+use crate::receipt::VerifyingKey;
+use crate::upstream::Upstream;
+
+/// What handlers use.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is explained at its type")]
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub db: Db,
+    pub upstream: Upstream,
+    pub lookups: Lookups,
+    pub payments: Payments,
+    pub public_key: VerifyingKey,
+    /// Money steps under way; shutdown waits for them.
+    pub tasks: TaskTracker,
+}

@@ -1,0 +1,55 @@
+//! Every route of the gateway, in one table.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+
+use super::api::{float, lookups, payments, receipts, reconciliations};
+use super::problem::{Problem, Retry};
+use super::{App, edge, openapi, ops, page};
+
+/// The API and the public pages.
+pub fn router(app: App) -> Router {
+    let body_max = app.config.http.body_max_bytes;
+    Router::new()
+        .route("/v1/lookups", post(lookups::create))
+        .route("/v1/payments", post(payments::create).get(payments::list))
+        .route("/v1/payments/{payment_id}", get(payments::show))
+        .route("/v1/payments/{payment_id}/cancel", post(payments::cancel))
+        .route("/v1/payments/{payment_id}/return", post(payments::give_back))
+        .route("/v1/receipts", get(receipts::list))
+        .route("/v1/receipts/verify", post(receipts::verify))
+        .route("/v1/receipts/{receipt_no}", get(receipts::show))
+        .route("/v1/float", get(float::show))
+        .route("/v1/float/entries", get(float::entries))
+        .route("/v1/reconciliations/{date}", get(reconciliations::show))
+        .route("/v1/reconciliations/{date}/items", get(reconciliations::items))
+        .route("/v1/reconciliations/{date}/export.csv", get(reconciliations::export_csv))
+        .route("/verify", get(page::verify_form).post(page::verify))
+        .route("/verify/{receipt_no}", get(page::verify_form))
+        .route("/assets/style.css", get(page::style))
+        .route("/openapi.json", get(openapi::serve))
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                Retry::Never,
+                "this path does not take this method",
+            )
+        })
+        .layer(DefaultBodyLimit::max(body_max))
+        .layer(from_fn(edge::edge))
+        .with_state(app)
+}
+
+/// What operators ask, on a port of its own.
+pub fn ops_router(ops: ops::Ops) -> Router {
+    Router::new()
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .with_state(ops)
+}
