@@ -4,20 +4,18 @@ use samsat_gateway::reconciliation::class::Class;
 use samsat_gateway::reconciliation::reading::{self, Recomputed, Wanted};
 use serde_json::json;
 
-use super::planted;
-use super::world::World;
+use super::{close, pay, plants, planted, reconciles, today};
+use crate::support::World;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn lines_are_read_by_class_and_page_and_the_export_has_them_all() {
-    let mut world = World::new().await;
-    for _ in 0..4 {
-        world.pays().await;
-    }
-    let today = world.today();
-    world.closes(today);
+    let world = World::new().await;
+    pay(&world, 4).await;
+    let today = today(&world);
+    close(&world, today);
     world.faults(json!([planted("BAPENDA", "amount_off")]));
-    let published = world.reconciles(today).await.unwrap();
-    let mut connection = world.db.requests.acquire().await.unwrap();
+    let published = reconciles(&world.night, today).await.unwrap();
+    let mut connection = world.app.db.requests.acquire().await.unwrap();
     let mut run = reading::run_in_force(&mut connection, today).await.unwrap().unwrap();
     run.seconds = published.seconds;
     assert_eq!(run, published);
@@ -46,33 +44,29 @@ async fn lines_are_read_by_class_and_page_and_the_export_has_them_all() {
     assert_eq!(reading::EXPORT_HEAD.matches(',').count() + 1, 17);
     assert!(reading::export_piece(&mut connection, run.run_id, last).await.unwrap().is_none());
     drop(connection);
-    world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_published_run_recomputes_to_its_hash_and_a_changed_row_does_not() {
-    let mut world = World::new().await;
-    for _ in 0..2 {
-        world.pays().await;
-    }
-    let today = world.today();
-    world.closes(today);
-    let run = world.reconciles(today).await.unwrap().run_id;
-    let mut connection = world.db.requests.acquire().await.unwrap();
+    let world = World::new().await;
+    pay(&world, 2).await;
+    let today = today(&world);
+    close(&world, today);
+    let run = reconciles(&world.night, today).await.unwrap().run_id;
+    let mut connection = world.app.db.requests.acquire().await.unwrap();
     assert_eq!(reading::recompute(&mut connection, run).await.unwrap(), Recomputed::Agrees);
     for (table, change, differs) in [
         ("night_line", "SET there_penalty = there_penalty + 1 WHERE ordinal = 2", "a line"),
         ("settlement_part", "SET bytes = bytes || '\\x0a' WHERE authority = 'BAPENDA'", "a file's bytes"),
     ] {
         let refused = sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE {table} {change}")))
-            .execute(&mut world.owner)
+            .execute(&mut world.admin_connection().await)
             .await;
         assert!(refused.unwrap_err().to_string().contains("append-only"));
-        world.does(format!("ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")).await;
-        world.does(format!("UPDATE {table} {change}")).await;
+        plants(&world, format!("ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")).await;
+        plants(&world, format!("UPDATE {table} {change}")).await;
         assert_eq!(reading::recompute(&mut connection, run).await.unwrap(), Recomputed::Differs(differs));
-        world.does(format!("UPDATE {table} {}", change.replace("+ 1", "- 1"))).await;
+        plants(&world, format!("UPDATE {table} {}", change.replace("+ 1", "- 1"))).await;
     }
     drop(connection);
-    world.end().await;
 }
