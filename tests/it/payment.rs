@@ -41,7 +41,11 @@ async fn what_never_arrived_is_sent_again_under_the_same_reference_once_it_is_pr
     assert_eq!(paid.state(), "in_doubt", "{}", paid.text);
     world.no_faults();
     world.settle_doubts().await;
-    assert_eq!(world.agent().reads(&paid.id()).await.state(), "in_doubt", "a 404 before not_after proves nothing");
+    assert_eq!(
+        world.agent().reads(&paid.id()).await.state(),
+        "in_doubt",
+        "a 404 before not_after proves nothing"
+    );
     world.hosts_later(10);
     assert_eq!(world.settle_doubts().await, 0);
     assert_eq!(world.agent().reads(&paid.id()).await.state(), "confirmed");

@@ -55,8 +55,15 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.credential);
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.credential);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -32,7 +32,8 @@ impl Database {
     pub async fn create() -> Self {
         let template = template().await;
         let name = format!("t_{}", uuid::Uuid::now_v7().simple());
-        let mut admin = PgConnection::connect(&admin_url("postgres")).await.expect("the test cluster answers");
+        let mut admin =
+            PgConnection::connect(&admin_url("postgres")).await.expect("the test cluster answers");
         create(&mut admin, &name, &template).await;
         Self { name }
     }
@@ -69,7 +70,11 @@ impl Drop for Database {
 /// Two processes may want the template at once: an advisory lock lets one make it.
 async fn template() -> String {
     let version: String = samsat_gateway::MIGRATOR.iter().map(|m| hex::encode(&m.checksum[..4])).collect();
-    let digest = uuid::Uuid::from_bytes(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, version.as_bytes()).as_ref()[..16].try_into().expect("16 bytes"));
+    let digest = uuid::Uuid::from_bytes(
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, version.as_bytes()).as_ref()[..16]
+            .try_into()
+            .expect("16 bytes"),
+    );
     let name = format!("tmpl_{}", digest.simple());
     let mut admin = PgConnection::connect(&admin_url("postgres")).await.expect("the test cluster answers");
     admin.execute("SELECT pg_advisory_lock(7021)").await.expect("a lock");
@@ -80,10 +85,21 @@ async fn template() -> String {
         .expect("a question");
     if !exists {
         let half = format!("{name}_half");
-        admin.execute(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {half} WITH (FORCE)"))).await.expect("a drop");
-        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {half} OWNER {OWNER}"))).await.expect("a database");
-        samsat_gateway::db::migrate(&url_of(OWNER, &needed("SAMSAT_TEST_OWNER_PASSWORD"), &half)).await.expect("migrations run");
-        admin.execute(sqlx::AssertSqlSafe(format!("ALTER DATABASE {half} RENAME TO {name}"))).await.expect("a rename");
+        admin
+            .execute(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {half} WITH (FORCE)")))
+            .await
+            .expect("a drop");
+        admin
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {half} OWNER {OWNER}")))
+            .await
+            .expect("a database");
+        samsat_gateway::db::migrate(&url_of(OWNER, &needed("SAMSAT_TEST_OWNER_PASSWORD"), &half))
+            .await
+            .expect("migrations run");
+        admin
+            .execute(sqlx::AssertSqlSafe(format!("ALTER DATABASE {half} RENAME TO {name}")))
+            .await
+            .expect("a rename");
     }
     admin.execute("SELECT pg_advisory_unlock(7021)").await.expect("an unlock");
     name

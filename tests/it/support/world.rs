@@ -145,12 +145,16 @@ impl World {
 
     /// Faults from now on: a list of rules as the protocol page has them.
     pub fn faults(&self, rules: Value) {
-        self.mock.set_faults(serde_json::json!({"seed": 11, "rules": rules})).expect("rules that the mock knows");
+        self.mock
+            .set_faults(serde_json::json!({"seed": 11, "rules": rules}))
+            .expect("rules that the mock knows");
     }
 
     /// One fault for every call of an operation at a host.
     pub fn fault(&self, host: &str, operation: &str, fault: &str) {
-        self.faults(serde_json::json!([{"host": host, "operation": operation, "probability": 1.0, "fault": fault}]));
+        self.faults(
+            serde_json::json!([{"host": host, "operation": operation, "probability": 1.0, "fault": fault}]),
+        );
     }
 
     pub fn no_faults(&self) {
@@ -166,7 +170,9 @@ impl World {
     pub async fn settle_doubts(&self) -> i64 {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         for _ in 0..4 {
-            while self.app.payments.resolve_due(true).await.expect("the queue is read") == 0 && self.leased().await > 0 {
+            while self.app.payments.resolve_due(true).await.expect("the queue is read") == 0
+                && self.leased().await > 0
+            {
                 assert!(std::time::Instant::now() < deadline, "somebody works on a payment for ever");
                 tokio::task::yield_now().await;
             }
@@ -209,7 +215,11 @@ impl World {
         let mut here = std::collections::BTreeSet::new();
         for (reference, authority, number, amount, state) in rows {
             let there = &book[&authority][reference.to_string()];
-            assert_eq!(there["number"], Value::from(number.clone()), "{authority} {reference}: another number there");
+            assert_eq!(
+                there["number"],
+                Value::from(number.clone()),
+                "{authority} {reference}: another number there"
+            );
             assert_eq!(there["amount"], Value::from(amount), "{authority} {reference}: another amount there");
             let status = if state == "reversed" { "REVERSED" } else { "PAID" };
             assert_eq!(there["status"], status, "{authority} {reference}");
@@ -218,14 +228,17 @@ impl World {
         for host in ["BAPENDA", "JASA_RAHARJA"] {
             for (reference, booking) in book[host].as_object().into_iter().flatten() {
                 let known = here.contains(&(host.to_owned(), reference.clone()));
-                assert!(known || booking["status"] != "PAID", "{host} booked {reference}, and we do not know it");
+                assert!(
+                    known || booking["status"] != "PAID",
+                    "{host} booked {reference}, and we do not know it"
+                );
             }
         }
     }
 
     /// Every invariant over the whole database.
     pub async fn verified(&self) {
-        let report = samsat_gateway::verify::verify_all(&self.app).await.expect("verify runs");
+        let report = self.app.verify().await.expect("verify runs");
         assert!(report.holds, "{}", serde_json::to_string_pretty(&report).expect("a report"));
     }
 
@@ -264,7 +277,13 @@ async fn start_mock(keys: &Keys, folder: &std::path::Path, seed: u64) -> Mock {
     mock_bapenda::start(options).await.expect("the mock starts")
 }
 
-fn config(database: &Database, mock: &Mock, keys: &Keys, folder: &std::path::Path, change: fn(&mut Config)) -> Config {
+fn config(
+    database: &Database,
+    mock: &Mock,
+    keys: &Keys,
+    folder: &std::path::Path,
+    change: fn(&mut Config),
+) -> Config {
     let key_file = folder.join("receipt.key.pem");
     let (_, pem) = SigningKey::generate().expect("a key");
     std::fs::write(&key_file, pem).expect("a key file");
@@ -304,12 +323,15 @@ async fn people(app: &App) -> People {
     let mut persons = vec![];
     let mut tokens = vec![];
     for role in [Role::Bapenda, Role::Auditor, Role::Admin] {
-        let person = agents::add_person(&mut connection, &format!("{}.uji", role.as_str()), "no password", role, now)
-            .await
-            .expect("a person");
+        let person =
+            agents::add_person(&mut connection, &format!("{}.uji", role.as_str()), "no password", role, now)
+                .await
+                .expect("a person");
         let token = agents::new_secret("usr_").expect("randomness");
         let expires_at = now + chrono::TimeDelta::days(1);
-        agents::issue_token(&mut connection, person.person_id, &token, now, expires_at).await.expect("a token");
+        agents::issue_token(&mut connection, person.person_id, &token, now, expires_at)
+            .await
+            .expect("a token");
         persons.push(person);
         tokens.push(token);
     }
@@ -321,7 +343,12 @@ async fn people(app: &App) -> People {
 async fn new_agent(app: &App, base: &str, i: usize, float: i64, people: &(Person, Person)) -> Client {
     let now = app.clock.now();
     let mut transaction = app.db.workers.begin().await.expect("a transaction");
-    let new = NewAgent { agent_code: format!("PSN-{i:04}"), name: format!("Gerai uji {i}"), nspp: None, region: None };
+    let new = NewAgent {
+        agent_code: format!("PSN-{i:04}"),
+        name: format!("Gerai uji {i}"),
+        nspp: None,
+        region: None,
+    };
     let agent = agents::add_agent(&mut transaction, &new, now).await.expect("an agent");
     let key = agents::new_secret("agt_").expect("randomness");
     agents::issue_key(&mut transaction, agent.agent_id, &key, now).await.expect("a key");
@@ -340,12 +367,18 @@ async fn top_up(app: &App, agent: &Agent, float: i64, (one, other): &(Person, Pe
         bank_reference: format!("UJI-{}", agent.agent_code),
     };
     let mut transaction = app.db.workers.begin().await.expect("a transaction");
-    let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now()).await.expect("a proposal");
+    let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now())
+        .await
+        .expect("a proposal");
     transaction.commit().await.expect("a commit");
     app.payments.approve(id, other).await.expect("an approval");
 }
 
 fn client(base: &str, credential: &str, code: &str) -> Client {
-    let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(25)).build().expect("a client");
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(std::time::Duration::from_secs(25))
+        .build()
+        .expect("a client");
     Client { base: base.to_owned(), credential: credential.to_owned(), code: code.to_owned(), http }
 }
