@@ -4,7 +4,7 @@ use samsat_gateway::reconciliation::class::Class;
 use samsat_gateway::reconciliation::reading::{self, Recomputed, Wanted};
 use serde_json::json;
 
-use super::{close, pay, plants, planted, reconciles, today};
+use super::{close, pay, planted, plants, reconciles, today};
 use crate::support::World;
 
 #[tokio::test]
@@ -69,4 +69,28 @@ async fn a_published_run_recomputes_to_its_hash_and_a_changed_row_does_not() {
         plants(&world, format!("UPDATE {table} {}", change.replace("+ 1", "- 1"))).await;
     }
     drop(connection);
+}
+
+#[tokio::test]
+async fn officers_and_auditors_read_a_night_over_http_and_agents_do_not() {
+    let world = World::new().await;
+    pay(&world, 2).await;
+    let today = today(&world);
+    close(&world, today);
+    world.faults(json!([planted("BAPENDA", "missing_row")]));
+    let path = format!("/v1/reconciliations/{today}");
+    assert_eq!(world.officer.get(&path).await.status, 404, "nothing is published yet");
+    let published = reconciles(&world.night, today).await.unwrap();
+    for reader in [&world.officer, &world.auditor] {
+        let run = reader.get(&path).await;
+        assert_eq!((run.status.as_u16(), &run.body["result_sha256"]), (200, &json!(published.result_sha256)));
+        assert_eq!(run.body["counts"]["MISSING_UPSTREAM"], 1);
+        let items = reader.get(&format!("{path}/items?class=MISSING_UPSTREAM")).await;
+        assert_eq!(items.body["items"].as_array().map(Vec::len), Some(1), "{}", items.text);
+        let csv = reader.get(&format!("{path}/export.csv")).await;
+        assert_eq!(csv.text.lines().count() as u64, published.lines + 1);
+    }
+    for path in [path.clone(), format!("{path}/items"), format!("{path}/export.csv")] {
+        assert_eq!(world.agent().get(&path).await.status, 403, "{path}");
+    }
 }

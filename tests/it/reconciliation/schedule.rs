@@ -5,7 +5,7 @@ use samsat_gateway::domain::BusinessDate;
 use samsat_gateway::reconciliation::{Schedule, Turn};
 use serde_json::json;
 
-use super::{close, pay, plants, planted, reconciles, today};
+use super::{close, pay, planted, plants, reconciles, today};
 use crate::support::World;
 
 /// 02:00 WIB of a date.
@@ -32,6 +32,7 @@ async fn of_two_gateways_one_runs_the_night() {
     let elsewhere = turns.iter().filter(|turn| matches!(turn, Turn::Elsewhere)).count();
     assert_eq!((ran, elsewhere), (1, 1), "{turns:?}");
     assert_eq!(world.count("SELECT count(*) FROM night_run").await, 1);
+    world.verified().await;
 }
 
 #[tokio::test]
@@ -43,8 +44,11 @@ async fn a_gateway_that_slept_through_its_lease_publishes_nothing() {
     let one = schedule(&world);
     assert!(matches!(one.run_once(at_two(today)).await.unwrap(), Turn::NothingDue), "takes the lease");
     let fence = world.count("SELECT fence FROM job_lease WHERE name = 'night'").await;
-    plants(&world, "UPDATE job_lease SET until = now() - interval '1 second' WHERE name = 'night'".to_owned())
-        .await;
+    plants(
+        &world,
+        "UPDATE job_lease SET until = now() - interval '1 second' WHERE name = 'night'".to_owned(),
+    )
+    .await;
     let other = schedule(&world);
     assert!(matches!(other.run_once(at_two(today)).await.unwrap(), Turn::NothingDue));
     assert_eq!(world.count("SELECT fence FROM job_lease WHERE name = 'night'").await, fence + 1);
@@ -76,6 +80,7 @@ async fn after_downtime_every_date_since_the_first_payment_is_made_up_for() {
     assert_eq!(dates, [today, today.next(), last], "oldest first, empty days too");
     assert!(reports.iter().all(|report| report.cases_opened == 0));
     assert!(matches!(schedule.run_once(at_two(last.next())).await.unwrap(), Turn::NothingDue));
+    world.verified().await;
 }
 
 #[tokio::test]
@@ -139,4 +144,5 @@ async fn a_night_killed_midway_leaves_no_run_and_the_next_says_the_same() {
     assert_eq!(world.count("SELECT count(DISTINCT result_sha256) FROM night_run").await, 1);
     assert_eq!(world.count("SELECT count(*) FROM case_file").await, 2);
     assert_eq!(report.cases_opened + report.cases_carried, 2);
+    world.verified().await;
 }
