@@ -19,23 +19,23 @@ pub(super) async fn reconcile(date: BusinessDate, json: bool) -> anyhow::Result<
 pub(super) async fn verify(json: bool) -> anyhow::Result<ExitCode> {
     let gateway = super::gateway().await?;
     gateway.app.db.ready().await?;
-    let upstream = &gateway.app.config.upstream;
-    let keys = VerifyKeys {
-        receipts: gateway.app.public_key.clone(),
-        bapenda: PublicKey::from_pem(&upstream.bapenda.public_key_pem)?,
-        jasa_raharja: PublicKey::from_pem(&upstream.jasa_raharja.public_key_pem)?,
-    };
-    let mut connection = gateway.app.db.connection().await?;
-    let report = verify::verify(&mut connection, &keys).await?;
-    super::print(json, &serde_json::to_value(&report)?)?;
-    for check in report.checks.iter().filter(|check| !check.holds) {
-        let offender = check.offender.as_deref().unwrap_or_default();
-        writeln!(
-            std::io::stderr().lock(),
-            "invariant {} is broken: {}: {offender}",
-            check.invariant,
-            check.name
-        )?;
+    let report = gateway.app.verify().await?;
+    if json {
+        super::print(true, &serde_json::to_value(&report)?)?;
+    } else {
+        let mut out = std::io::stdout().lock();
+        for check in &report.checks {
+            let mark = if check.holds { "ok" } else { "BROKEN" };
+            writeln!(out, "{:>2} {mark:<6} {} ({} rows)", check.invariant, check.name, check.checked)?;
+        }
+    }
+    let broken = report
+        .checks
+        .iter()
+        .filter_map(|check| check.offender.as_ref().map(|offender| (check.invariant, offender)));
+    let mut errors = std::io::stderr().lock();
+    for (invariant, offender) in broken {
+        writeln!(errors, "invariant {invariant} is broken: {offender}")?;
     }
     Ok(if report.holds { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -145,15 +145,20 @@ pub fn constraint(error: &sqlx::Error) -> Option<&str> {
 }
 
 /// True for a transaction that PostgreSQL rolled back for its own reasons and that may simply run again:
-/// serialization failure, deadlock, lock timeout.
+/// serialization failure, deadlock, lock timeout, statement timeout.
 #[must_use]
 pub fn is_retryable(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    matches!(code.as_deref(), Some("40001" | "40P01" | "55P03"))
+    passes(code.as_deref().unwrap_or_default())
+}
+
+fn passes(code: &str) -> bool {
+    matches!(code, "40001" | "40P01" | "55P03" | "57014")
 }
 
 /// True when the server said nothing or went away: what a COMMIT did is then unknown, and nothing else was done.
-/// Covers a lost socket, a shutdown (57P01–57P03), a read-only primary after failover (25006), a starved pool.
+/// Covers a lost socket, a shutdown (57P01–57P03), a read-only primary after failover (25006), a session that idled too
+/// long (25P03), a server without disk, memory or connections (class 53), its own I/O errors (class 58), a starved pool.
 #[must_use]
 pub fn is_connection_loss(error: &sqlx::Error) -> bool {
     match error {
@@ -165,9 +170,30 @@ pub fn is_connection_loss(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => {
             let code = database.code();
-            let code = code.as_deref().unwrap_or_default();
-            code.starts_with("08") || code.starts_with("57P") || code == "25006" || code == "53300"
+            is_server_trouble(code.as_deref().unwrap_or_default())
         }
         _ => false,
+    }
+}
+
+fn is_server_trouble(code: &str) -> bool {
+    ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+        || matches!(code, "25006" | "25P03" | "40003")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_database_refuses_for_good_is_no_trouble_that_passes() {
+        for trouble in [
+            "40001", "40P01", "55P03", "57014", "08006", "53100", "53200", "57P01", "58030", "25006", "25P03",
+        ] {
+            assert!(passes(trouble) || is_server_trouble(trouble), "{trouble}");
+        }
+        for refusal in ["23505", "23514", "23001", "22003", "42501", "42P01", "P0001", "XX000", ""] {
+            assert!(!passes(refusal) && !is_server_trouble(refusal), "{refusal}");
+        }
     }
 }

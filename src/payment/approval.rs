@@ -171,7 +171,8 @@ impl Payments {
         Ok(Some(id))
     }
 
-    /// Takes the payment from whoever might move it: its work row under a new fencing number, made if there is none.
+    /// Takes the payment from whoever might move it: its work row under a new fencing number, made if there is none,
+    /// then under a number that no earlier row of this payment can have had.
     async fn take_for_people(
         &self,
         connection: &mut PgConnection,
@@ -179,7 +180,7 @@ impl Payments {
     ) -> Result<i64, ProposalError> {
         let row = sqlx::query!(
             "INSERT INTO payment_work AS w (payment_id, fence, holder, lease_until, due_at, tries)
-             SELECT payment_id, 1, $2, now(), now(), 0 FROM payment WHERE payment_id = $1
+             SELECT payment_id, (extract(epoch FROM now()) * 1000)::bigint, $2, now(), now(), 0 FROM payment WHERE payment_id = $1
              ON CONFLICT (payment_id) DO UPDATE SET fence = w.fence + 1, holder = excluded.holder, tries = 0
              WHERE w.lease_until <= now() RETURNING fence",
             id.0,

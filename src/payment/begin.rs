@@ -271,7 +271,7 @@ impl<'a> Deciding<'a> {
         if short.is_empty() {
             Ok(held)
         } else {
-            Err(sqlx::Error::Protocol("holds do not fit their floats".to_owned()))
+            Err(sqlx::Error::Decode("holds do not fit their floats".into()))
         }
     }
 

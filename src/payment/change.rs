@@ -20,10 +20,17 @@ pub(super) struct Mover {
     pub(super) fence: i64,
 }
 
+impl Mover {
+    /// The same, after a change that kept the lease: each change moves the fencing number by one.
+    pub(super) fn after_change(self) -> Self {
+        Self { fence: self.fence + 1, ..self }
+    }
+}
+
 /// What happens to the work row at the end of a change that leaves the payment open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
-    /// The same task goes on.
+    /// The same task goes on, under the next fencing number.
     KeepLease,
     /// Somebody asks again in so many milliseconds.
     AskIn(i64),

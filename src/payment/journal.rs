@@ -24,6 +24,8 @@ const BATCH_MAX: usize = 128;
 /// Jobs that may wait; more are turned away as overload, with nothing stored.
 const QUEUE_MAX: usize = 4096;
 const RETRIES_MAX: u32 = 5;
+/// A farewell is a courtesy: dropping the socket rolls back as well.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a job was not committed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -154,8 +156,13 @@ impl Writer {
             };
             // A connection in an unknown condition is never used again.
             self.connection = None;
-            if db::is_retryable(&why) && retries < RETRIES_MAX {
+            let passes = db::is_retryable(&why);
+            if passes && retries < RETRIES_MAX {
                 retries += 1;
+            } else if passes && jobs.len() == 1 {
+                // A busy database refuses nothing: whoever asked tries again, and no payment is held for people.
+                tracing::error!(%why, "the database is too busy");
+                return Err(JournalError::Lost);
             } else if !db::is_connection_loss(&why) {
                 return Err(JournalError::Refused(
                     db::constraint(&why).map_or_else(|| why.to_string(), str::to_owned),
@@ -179,8 +186,8 @@ impl Writer {
                 self.connection.insert(fresh)
             }
         };
-        connection.execute("BEGIN").await?;
-        let replies = J::write(connection, &self.tools, jobs).await;
+        within(deadline, async { connection.execute("BEGIN").await.map(drop) }).await?;
+        let replies = within(deadline * 2, J::write(connection, &self.tools, jobs)).await;
         match replies {
             Ok(replies) => {
                 within(deadline, async { connection.execute("COMMIT").await.map(drop) }).await?;
@@ -188,7 +195,7 @@ impl Writer {
             }
             Err(why) => {
                 if let Some(connection) = self.connection.take() {
-                    drop(connection.close().await);
+                    drop(within(CLOSE_WITHIN, connection.close()).await);
                 }
                 Err(why)
             }
@@ -196,7 +203,8 @@ impl Writer {
     }
 }
 
-/// Bounds what may wait for ever (a COMMIT for its standby). What was cut off is unknown; its connection is dropped.
+/// Bounds what may wait for ever (a COMMIT for its standby, anything for a server that went away without a word).
+/// What was cut off is unknown; its connection is dropped.
 async fn within<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,

@@ -20,6 +20,8 @@ mod settle;
 mod settle_store;
 mod state;
 mod step;
+#[cfg(test)]
+mod step_tests;
 mod store;
 mod view;
 

@@ -2,19 +2,21 @@
 //!
 //! Runs in a task of its own: a client that goes away cancels nothing.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
 use super::begin::{BeginJob, BeginReply, HostDown, Stored, StoredOutcome};
 use super::begin_store;
 use super::change::{After, Change, Mover};
 use super::journal::JournalError;
-use super::state::Payment;
+use super::state::{Leg, Payment};
 use super::step::Event;
 use super::view::{self, PaymentView, Scope};
 use super::{PayError, Payments, settle_store, store};
 use crate::agents::Agent;
 use crate::domain::{Authority, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId};
-use crate::upstream::{Paid, StatusAnswer};
+use crate::upstream::{Booking, Evidence, Paid, StatusAnswer};
 
 /// What an agent asks for.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub struct PayAnswer {
 
 /// A copy that keeps meeting its twin gives up after so many tries; the twin is at work.
 const AGAIN_MAX: usize = 50;
+/// How long former references are asked about; the lease must not end meanwhile.
+const LATE_SUCCESS_WITHIN: Duration = Duration::from_secs(15);
 
 impl Payments {
     /// Pays. Call it in a task of its own.
@@ -205,6 +209,7 @@ impl Payments {
         let before = change.clone();
         let job = change.into_job(after, self.clock.now()).map_err(|e| PayError::Broken(e.to_string()))?;
         match self.journal.settle(job).await {
+            Ok(None) => self.keep_late_bookings(&before).await.map(|()| None),
             Ok(moved) => Ok(moved),
             Err(JournalError::Refused(why)) => self.hold_for_integrity(before, &why).await,
             Err(JournalError::Lost | JournalError::Overloaded) => Err(PayError::TryAgain),
@@ -228,9 +233,50 @@ impl Payments {
         self.journal.settle(job).await.map_err(|e| PayError::Broken(e.to_string()))
     }
 
+    /// Somebody else moved the payment first. If that refused it, a booking that comes now is a late success.
+    async fn keep_late_bookings(&self, change: &Change) -> Result<(), PayError> {
+        let bookings =
+            change.payment.legs.iter().filter_map(|leg| leg.booking().map(|booking| (leg, booking)));
+        for (leg, booking) in bookings {
+            let mut connection = self.db.workers.acquire().await?;
+            let stored = store::load(&mut connection, change.payment.id).await?;
+            drop(connection);
+            if let Some(stored) = stored.filter(|stored| matches!(stored.state, super::State::Refused { .. }))
+            {
+                let said =
+                    change.evidence.iter().filter(|evidence| evidence.reference == Some(leg.reference.0));
+                self.open_late_success(&stored, (leg, booking), &said.collect::<Vec<_>>()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_late_success(
+        &self,
+        refused: &Payment,
+        (leg, booking): (&Leg, &Booking),
+        evidence: &[&Evidence],
+    ) -> Result<(), PayError> {
+        let facts = serde_json::json!({
+            "authority": leg.authority, "reference": leg.reference, "number": booking.number,
+            "business_date": booking.business_date, "evidence_ids": evidence.iter().map(|e| e.id).collect::<Vec<_>>(),
+        });
+        let mut transaction = self.db.workers.begin().await?;
+        settle_store::insert_evidence(&mut transaction, evidence.iter().copied()).await?;
+        settle_store::open_case(
+            &mut transaction,
+            "LATE_SUCCESS",
+            refused,
+            "payment",
+            (&facts, self.clock.now()),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Bapenda says that this period is paid: perhaps by one of our own payments that we refused. Then that one is a
     /// late success, and two people must settle it.
-    async fn look_for_late_success(&self, payment: &Payment) {
+    pub(super) async fn look_for_late_success(&self, payment: &Payment) {
         if let Err(e) = self.find_late_success(payment).await {
             tracing::error!(payment_id = %payment.id, %e, "cannot look for a late success; the night will");
         }
@@ -240,7 +286,8 @@ impl Payments {
         let mut connection = self.db.workers.acquire().await?;
         let refused = store::refused_before(&mut connection, payment).await?;
         drop(connection);
-        for id in refused {
+        let give_up_at = Instant::now() + LATE_SUCCESS_WITHIN;
+        for id in refused.into_iter().take_while(|_| Instant::now() < give_up_at) {
             let mut connection = self.db.workers.acquire().await?;
             let Some(other) = store::load(&mut connection, id).await? else { continue };
             drop(connection);
@@ -248,21 +295,7 @@ impl Payments {
             if let StatusAnswer::Booked(booking, evidence) =
                 self.upstream.host(leg.authority).status(&other.order(&leg)).await
             {
-                let facts = serde_json::json!({
-                    "authority": leg.authority, "reference": leg.reference, "number": booking.number,
-                    "business_date": booking.business_date, "evidence_id": evidence.id,
-                });
-                let mut transaction = self.db.workers.begin().await?;
-                settle_store::insert_evidence(&mut transaction, std::iter::once(&*evidence)).await?;
-                settle_store::open_case(
-                    &mut transaction,
-                    "LATE_SUCCESS",
-                    &other,
-                    "payment",
-                    (&facts, self.clock.now()),
-                )
-                .await?;
-                transaction.commit().await?;
+                self.open_late_success(&other, (&leg, &booking), &[&*evidence]).await?;
             }
         }
         Ok(())

@@ -17,11 +17,11 @@ use super::state::{Leg, LegState, Payment, ReversalAnswer, State};
 use super::step::Event;
 use super::store::{self, Lease};
 use super::{PayError, Payments};
-use crate::domain::{PaymentId, Timestamp};
+use crate::domain::{Authority, PaymentId, Timestamp};
 use crate::upstream::{Evidence, Paid, ReversalOrder, Reversed, StatusAnswer};
 
 /// Payments worked on at once.
-const AT_ONCE: i64 = 16;
+const AT_ONCE: i64 = 64;
 /// How often the queue is looked at when it is empty.
 const PAUSE: Duration = Duration::from_millis(400);
 /// Steps on one payment under one lease; more would outlive it.
@@ -30,21 +30,40 @@ const STEPS_MAX: usize = 6;
 impl Payments {
     /// Works until `stop` says so; then finishes what it has begun.
     pub async fn resolve_forever(self, mut stop: watch::Receiver<bool>) {
+        // A host that hangs must not keep others' payments waiting: whoever is done makes room at once.
+        let mut tasks = JoinSet::new();
         while !*stop.borrow() {
-            let worked = match self.resolve_due(false).await {
-                Ok(worked) => worked,
-                Err(e) => {
-                    tracing::warn!(%e, "the resolver cannot read its queue");
-                    0
-                }
-            };
-            if worked == 0 {
+            while tasks.try_join_next().is_some() {}
+            let room = AT_ONCE - i64::try_from(tasks.len()).unwrap_or(AT_ONCE);
+            let claimed = if room > 0 { self.start_due(&mut tasks, (room, false)).await } else { Ok(0) };
+            if let Err(e) = &claimed {
+                tracing::warn!(%e, "the resolver cannot read its queue");
+            }
+            if claimed.unwrap_or(0) == 0 {
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
                     _ = stop.changed() => {}
                 }
             }
         }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn start_due(
+        &self,
+        tasks: &mut JoinSet<()>,
+        (limit, early): (i64, bool),
+    ) -> Result<usize, sqlx::Error> {
+        let mut connection = self.db.workers.acquire().await?;
+        let holder = (&*self.tools.instance, self.tools.lease_s);
+        let leases = store::claim_due(&mut connection, holder, limit, early).await?;
+        drop(connection);
+        let started = leases.len();
+        for lease in leases {
+            let payments = self.clone();
+            tasks.spawn(async move { payments.work_on(lease).await });
+        }
+        Ok(started)
     }
 
     /// Gives back what a former run of this gateway was working on when it died.
@@ -61,18 +80,10 @@ impl Payments {
     /// # Errors
     /// [`sqlx::Error`] when the queue cannot be read.
     pub async fn resolve_due(&self, early: bool) -> Result<usize, sqlx::Error> {
-        let mut connection = self.db.workers.acquire().await?;
-        let holder = (&*self.tools.instance, self.tools.lease_s);
-        let leases = store::claim_due(&mut connection, holder, AT_ONCE, early).await?;
-        drop(connection);
         let mut tasks = JoinSet::new();
-        let worked = leases.len();
-        for lease in leases {
-            let payments = self.clone();
-            tasks.spawn(async move { payments.work_on(lease).await });
-        }
+        let started = self.start_due(&mut tasks, (AT_ONCE, early)).await?;
         while tasks.join_next().await.is_some() {}
-        Ok(worked)
+        Ok(started)
     }
 
     /// Works on one payment now, whenever it is due; false while somebody else does.
@@ -123,7 +134,11 @@ impl Payments {
         let wait = self.next_question_ms(&change.payment, lease.tries);
         if change.is_empty() {
             let mut connection = self.db.workers.acquire().await?;
+            let lease = Lease { fence: change.mover.fence, ..lease };
             return Ok(store::release(&mut connection, lease, wait).await?);
+        }
+        if matches!(&change.payment.state, State::Refused { reason, .. } if reason == "ALREADY_PAID") {
+            self.look_for_late_success(&change.payment).await;
         }
         self.commit(change, After::AskIn(wait)).await.map(drop)
     }
@@ -192,8 +207,12 @@ impl Payments {
         let Some(payment) = committed else {
             return Err(PayError::TryAgain);
         };
-        *change = Change::of(payment, change.mover.clone());
-        let Some(leg) = change.payment.leg(leg.ordinal).cloned() else { return Ok(false) };
+        *change = Change::of(payment, change.mover.clone().after_change());
+        // What the store refused has become an integrity hold: no copy may leave then.
+        let committed = change.payment.leg(leg.ordinal).filter(|leg| leg.state == LegState::Sent).cloned();
+        let Some(leg) = committed.filter(|_| matches!(change.payment.state, State::InDoubt { .. })) else {
+            return Ok(false);
+        };
         let o = leg.ordinal;
         let (event, evidence) = match host.pay(&change.payment.order(&leg)).await {
             Paid::Booked(booking, evidence) => (Event::Booked(o, booking), Some(evidence)),
@@ -245,7 +264,7 @@ impl Payments {
         if waits_for_people {
             return PARKED_MS;
         }
-        let age = self.clock.now() - payment.taken_at;
+        let age = self.upstream.host(Authority::Bapenda).now() - payment.taken_at;
         let rarely = if age < TimeDelta::minutes(10) { 60_000 } else { PARKED_MS };
         let doubling =
             1_000_i64.checked_shl(u32::try_from(tries.clamp(0, 10)).unwrap_or(10)).unwrap_or(PARKED_MS);

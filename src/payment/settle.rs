@@ -104,8 +104,8 @@ async fn move_money(
     let mut transfers = Vec::with_capacity(rows.len());
     for row in rows {
         let balance =
-            balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Protocol("no such float".into()))?;
-        let position = balance.apply(row).map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
+            balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Decode("no such float".into()))?;
+        let position = balance.apply(row).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
         transfers.push((row.clone(), position));
     }
     Ok((transfers, balances))

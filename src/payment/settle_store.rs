@@ -173,7 +173,9 @@ pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>])
     Ok(())
 }
 
-/// Ends the work on closed payments; gives the lease of open ones back with the time of the next question.
+/// Ends the work on closed payments; gives the lease of open ones back with the time of the next question, or keeps it.
+/// The fencing number grows with every change, so that a change whose COMMIT stayed without an answer finds, when it
+/// runs again, that it is done.
 pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
     let closed: Vec<Uuid> =
         done.iter().filter(|(_, p)| !p.state.name().is_open()).map(|(_, p)| p.id.0).collect();
@@ -185,17 +187,22 @@ pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) 
     let mut ids = vec![];
     let mut waits = vec![];
     for (job, payment) in done {
-        if let (true, After::AskIn(ms)) = (payment.state.name().is_open(), job.after) {
+        if payment.state.name().is_open() {
             ids.push(payment.id.0);
-            waits.push(ms);
+            waits.push(match job.after {
+                After::AskIn(ms) => Some(ms),
+                After::KeepLease => None,
+            });
         }
     }
     if !ids.is_empty() {
         sqlx::query!(
-            "UPDATE payment_work w SET lease_until = now(), due_at = now() + u.ms * interval '1 millisecond'
+            "UPDATE payment_work w SET fence = w.fence + 1,
+                    lease_until = CASE WHEN u.ms IS NULL THEN w.lease_until ELSE now() END,
+                    due_at = coalesce(now() + u.ms * interval '1 millisecond', w.due_at)
              FROM unnest($1::uuid[], $2::bigint[]) u (payment_id, ms) WHERE w.payment_id = u.payment_id",
             &ids,
-            &waits
+            &waits as &[Option<i64>]
         )
         .execute(connection)
         .await?;
@@ -289,7 +296,8 @@ pub(super) async fn open_case(
     Ok(())
 }
 
-/// Records what must go back to citizens who hold a paper.
+/// Records what must go back to citizens who hold a paper. What falls due after an earlier part was given back is a
+/// debt of its own again; the earlier return stands in the ledger and in the audit log.
 pub(super) async fn insert_debts(
     connection: &mut PgConnection,
     done: &[Done<'_>],
@@ -297,7 +305,9 @@ pub(super) async fn insert_debts(
     for (job, payment) in done.iter().filter(|(job, _)| !job.debt.is_zero()) {
         sqlx::query!(
             "INSERT INTO citizen_debt AS d (payment_id, agent_id, amount, since) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (payment_id) DO UPDATE SET amount = d.amount + excluded.amount",
+             ON CONFLICT (payment_id) DO UPDATE
+             SET amount = CASE WHEN d.returned_at IS NULL THEN d.amount ELSE 0 END + excluded.amount,
+                 returned_at = NULL, returned_to = NULL, paper_surrendered = NULL",
             payment.id.0,
             payment.agent_id.0,
             job.debt.get(),

@@ -149,7 +149,7 @@ impl Payment {
             Event::Booked(o, booking) => self.book(*o, booking, now),
             Event::ReversedThere(o) if self.cancel_requested && !self.any_booked() => {
                 self.set(*o, LegState::Absent)?;
-                Some(self.refuse("REVERSED_THERE", now))
+                Some(if self.any_sent() { vec![] } else { self.refuse("REVERSED_THERE", now) })
             }
             Event::ReversedThere(o) => Some(self.into_integrity_hold(*o, "REVERSED_THERE")),
             Event::Refused(o, code) => self.refused_leg(*o, code, now),
@@ -179,6 +179,9 @@ impl Payment {
         match event {
             Event::Reopened { refuse } => {
                 self.cancel_requested |= *refuse;
+                for leg in self.legs.iter_mut().filter(|leg| leg.state == LegState::Absent) {
+                    leg.state = LegState::Unsent;
+                }
                 self.state = State::InDoubt { reason: None };
                 Some(vec![])
             }
@@ -255,11 +258,16 @@ impl Payment {
         Some(())
     }
 
-    /// A booking confirms once every leg is settled. The same booking twice is once; another one is a contradiction.
+    /// True while a copy of any leg may be booked.
+    fn any_sent(&self) -> bool {
+        self.legs.iter().any(|leg| leg.state == LegState::Sent)
+    }
+
+    /// A booking confirms once every leg is settled. The same number twice is once; another one is a contradiction.
     fn book(&mut self, ordinal: i16, booking: &Booking, now: Timestamp) -> Option<Vec<Effect>> {
         let leg = self.leg_mut(ordinal)?;
         match &leg.state {
-            LegState::Booked(known) if known == booking => return Some(vec![]),
+            LegState::Booked(known) if known.number == booking.number => return Some(vec![]),
             LegState::Booked(_) => return Some(self.into_integrity_hold(ordinal, "ANOTHER_NUMBER")),
             LegState::Refused(_) => return Some(self.into_integrity_hold(ordinal, "BOOKED_AFTER_REFUSAL")),
             LegState::Released | LegState::Reversed(_) => return None,
@@ -268,7 +276,11 @@ impl Payment {
             }
         }
         let mut effects = vec![Effect::Post(ordinal)];
-        if self.legs.iter().all(Leg::is_settled) {
+        let without =
+            |leg: &Leg| leg.ordinal < ordinal && matches!(leg.state, LegState::Absent | LegState::Refused(_));
+        if self.legs.iter().any(without) {
+            effects.extend(self.into_integrity_hold(ordinal, "BOOKED_BEFORE_THE_FIRST_LEG"));
+        } else if self.legs.iter().all(Leg::is_settled) {
             effects.extend(self.confirm(now));
         }
         Some(effects)
@@ -307,11 +319,15 @@ impl Payment {
             return Some(self.into_integrity_hold(ordinal, "REFUSED_AFTER_BOOKING"));
         }
         self.set(ordinal, LegState::Refused(code.to_owned()))?;
-        if !self.any_booked() {
-            if ordinal == 0 {
-                return Some(self.refuse(code, now));
+        match (self.any_booked(), ordinal) {
+            // A request that is still at work has not sent the later legs; of a doubt their copies may live.
+            (false, 0) if matches!(self.state, State::InDoubt { .. }) && self.any_sent() => {
+                return Some(vec![]);
             }
-            return Some(self.into_integrity_hold(ordinal, "REFUSED_BEFORE_THE_FIRST_LEG"));
+            (false, 0) => return Some(self.refuse(code, now)),
+            (false, _) => return Some(self.into_integrity_hold(ordinal, "REFUSED_BEFORE_THE_FIRST_LEG")),
+            (true, 0) => return Some(self.into_integrity_hold(ordinal, "REFUSED_BEFORE_A_BOOKED_LEG")),
+            (true, _) => {}
         }
         let mut effects = vec![Effect::Case("JR_REFUSED", json!({"leg": ordinal, "code": code}))];
         effects.extend(self.into_doubt(Some(code.to_owned())));
@@ -329,8 +345,13 @@ impl Payment {
             self.leg_mut(ordinal)?.state = LegState::Unsent;
             return Some(vec![]);
         }
-        if self.legs.iter().any(|leg| leg.state == LegState::Sent) {
+        if self.any_sent() {
             return Some(vec![]);
+        }
+        let refusal =
+            |leg: &Leg| if let LegState::Refused(code) = &leg.state { Some(code.clone()) } else { None };
+        if let Some(code) = self.legs.iter().find_map(refusal) {
+            return Some(self.refuse(&code, now));
         }
         if self.cancel_requested {
             return Some(self.refuse("CANCELLED", now));
@@ -344,7 +365,11 @@ impl Payment {
         Some(vec![])
     }
 
+    /// Releases a refused leg beside a booked one; without a booking the payment is refused, not released.
     fn release(&mut self, ordinal: i16, now: Timestamp) -> Option<Vec<Effect>> {
+        if !self.any_booked() {
+            return None;
+        }
         let leg = self.leg_mut(ordinal).filter(|leg| matches!(leg.state, LegState::Refused(_)))?;
         leg.state = LegState::Released;
         let mut effects = vec![Effect::Void(ordinal)];

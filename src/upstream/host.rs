@@ -155,6 +155,12 @@ impl Host {
         self.authority
     }
 
+    /// The key that its answers are checked with.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.key
+    }
+
     /// Its breaker.
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {
@@ -256,6 +262,7 @@ impl Host {
         let signature =
             request_signature(self.secret.expose_secret().as_bytes(), method, &target, &body, &timestamp);
         let request_sha256 = sha256_hex(&body);
+        let began = std::time::Instant::now();
         let request = if method == "GET" { self.client.get(url) } else { self.client.post(url) };
         let request = request
             .header("X-Partner-Id", &self.partner_id)
@@ -270,7 +277,8 @@ impl Host {
             Err(e) => return Reply::Silent(root_cause(&e)),
         };
         let cap = if operation == Operation::Settlement { self.settlement_max } else { self.body_max as u64 };
-        self.read(response, Asked { operation, path: target, request_sha256, reference: about }, cap).await
+        self.read(response, Asked { operation, path: target, request_sha256, reference: about, began }, cap)
+            .await
     }
 
     async fn read(&self, mut response: reqwest::Response, asked: Asked, cap: u64) -> Reply {
@@ -306,7 +314,7 @@ impl Host {
             return Reply::Silent("X-Timestamp is no time".to_owned());
         };
         let at = at.with_timezone(&Utc);
-        let host_time = self.clock.hear(at).then_some(at);
+        let host_time = self.clock.hear(at, asked.began.elapsed()).then_some(at);
         let evidence = Evidence {
             id: EvidenceId::new(),
             authority: self.authority,
@@ -329,6 +337,7 @@ struct Asked {
     path: String,
     request_sha256: String,
     reference: Option<Uuid>,
+    began: std::time::Instant,
 }
 
 struct Until(Option<DateTime<Utc>>);
