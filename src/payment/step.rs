@@ -272,7 +272,7 @@ impl Payment {
             LegState::Refused(_) => return Some(self.into_integrity_hold(ordinal, "BOOKED_AFTER_REFUSAL")),
             LegState::Released | LegState::Reversed(_) => return None,
             LegState::Unsent | LegState::Sent | LegState::Absent => {
-                leg.state = LegState::Booked(booking.clone())
+                leg.state = LegState::Booked(booking.clone());
             }
         }
         let mut effects = vec![Effect::Post(ordinal)];

@@ -6,4 +6,5 @@ mod support;
 
 mod lookup;
 mod payment;
+mod reconciliation;
 mod verify;
