@@ -8,4 +8,5 @@ mod database;
 mod world;
 
 pub use agent::{Answer, Client, Quote, Vehicle};
+pub use database::Database;
 pub use world::{Shape, World};

@@ -3,8 +3,10 @@
 //! `broken` lists every invariant that then says so: the planted one first. Where several do, the row is read from several
 //! sides on purpose.
 
-use super::{broken, world};
 use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use super::broken;
+use super::day::full_day;
 
 struct Planted {
     broken: &'static [u8],
@@ -18,9 +20,9 @@ const fn planted(broken: &'static [u8], sql: &'static str) -> Planted {
 /// Names of rows that every full day has.
 const NAMED: &str = "
   CREATE TEMP VIEW plain AS SELECT p.* FROM payment p WHERE state = 'confirmed' AND titip_no IS NULL
-    AND NOT EXISTS (SELECT FROM payment_leg l WHERE l.payment_id = p.payment_id AND reversal_reference IS NOT NULL) ORDER BY payment_id LIMIT 1;
+    AND NOT EXISTS (SELECT FROM payment_leg l WHERE l.payment_id = p.payment_id AND (reversal_reference IS NOT NULL OR ordinal = 0 AND amount = 0)) ORDER BY payment_id LIMIT 1;
   CREATE TEMP VIEW other AS SELECT p.* FROM payment p WHERE state = 'confirmed' AND titip_no IS NULL
-    AND NOT EXISTS (SELECT FROM payment_leg l WHERE l.payment_id = p.payment_id AND reversal_reference IS NOT NULL) ORDER BY payment_id OFFSET 1 LIMIT 1;
+    AND NOT EXISTS (SELECT FROM payment_leg l WHERE l.payment_id = p.payment_id AND (reversal_reference IS NOT NULL OR ordinal = 0 AND amount = 0)) ORDER BY payment_id OFFSET 1 LIMIT 1;
   CREATE TEMP VIEW doubt AS SELECT p.* FROM payment p WHERE state = 'in_doubt'
     AND NOT EXISTS (SELECT FROM payment_leg l WHERE l.payment_id = p.payment_id AND number IS NOT NULL) ORDER BY payment_id LIMIT 1;
   CREATE TEMP VIEW refused AS SELECT * FROM payment WHERE state = 'refused' AND titip_no IS NULL ORDER BY payment_id LIMIT 1;";
@@ -37,27 +39,29 @@ const GUARDS_UP: &str = "DO $$ DECLARE t regclass; g name; BEGIN
 
 /// Plants each alone and compares what is found with what should be.
 async fn each_is_found(all: &[Planted]) {
-    let (day, keys) = world::full_day().await;
+    let day = full_day().await;
     let mut wrong = vec![];
     for planted in all {
-        let copy = day.copy().await;
-        let mut superuser = copy.superuser().await;
+        let copy = day.copied().await;
+        let mut superuser = copy.admin().await;
         superuser.execute(NAMED).await.unwrap();
         superuser.execute(GUARDS_DOWN).await.unwrap();
         let changed = superuser.execute(AssertSqlSafe(planted.sql)).await.unwrap().rows_affected();
         superuser.execute(GUARDS_UP).await.unwrap();
         superuser.close().await.unwrap();
-        let report = copy.verified(&keys).await;
+        let report = day.verified(&copy).await;
         let mut found: Vec<u8> = broken(&report).into_iter().map(|(invariant, _)| invariant).collect();
         found.dedup();
         let mut due = planted.broken.to_vec();
         due.sort_unstable();
         if found != due || report.holds {
-            wrong.push(format!("{}\n  changed {changed} rows, due {due:?}, found {:#?}", planted.sql, broken(&report)));
+            wrong.push(format!(
+                "{}\n  changed {changed} rows, due {due:?}, found {:#?}",
+                planted.sql,
+                broken(&report)
+            ));
         }
-        copy.end().await;
     }
-    day.end().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -112,7 +116,7 @@ async fn what_is_wrong_with_payments_is_found() {
         planted(&[7], "DELETE FROM proposal WHERE terms->>'decision' = 'paid-elsewhere'"),
         planted(&[7], "UPDATE proposal SET approved_by = NULL, approved_at = NULL WHERE terms->>'decision' = 'reverse'"),
         planted(&[7, 18], "ALTER TABLE proposal DROP CONSTRAINT proposal_two_people; UPDATE proposal SET approved_by = proposed_by WHERE kind = 'reversal'"),
-        planted(&[7], "UPDATE person SET role = 'kasir' WHERE username = 'siti'"),
+        planted(&[7], "UPDATE person SET role = 'kasir' WHERE username = 'bapenda.uji'"),
         planted(&[7, 3, 8], "UPDATE transfer SET credit_account = credit_account + 3 WHERE code = 'VOID' AND payment_id = (SELECT payment_id FROM refused) AND leg IS NULL"),
         planted(&[8, 12], "UPDATE payment_leg SET periods = jsonb_set(periods, '{0,lines,0,principal}', '1') WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0"),
         planted(&[8, 6, 9], "UPDATE payment SET amount = amount + 1 WHERE payment_id = (SELECT payment_id FROM plain)"),
@@ -136,7 +140,7 @@ async fn what_is_wrong_on_paper_is_found() {
         planted(&[9], "UPDATE receipt SET n = n + 1 WHERE n = (SELECT max(n) FROM receipt WHERE kind = 'LUNAS') AND kind = 'LUNAS'"),
         planted(&[9], "UPDATE receipt_counter SET last_n = last_n + 1 WHERE kind = 'TITIP'"),
         planted(&[9], "DELETE FROM receipt_copy WHERE copy_no = 1"),
-        planted(&[9], "UPDATE receipt SET payload = overlay(payload PLACING 'AA' FROM 100) WHERE payment_id = (SELECT payment_id FROM plain)"),
+        planted(&[9], "UPDATE receipt SET payload = overlay(payload PLACING CASE substr(payload, 100, 1) WHEN 'A' THEN 'B' ELSE 'A' END FROM 100) WHERE payment_id = (SELECT payment_id FROM plain)"),
         planted(&[9], "UPDATE receipt SET payload = (SELECT payload FROM receipt WHERE payment_id = (SELECT payment_id FROM other)) WHERE payment_id = (SELECT payment_id FROM plain)"),
         planted(&[9], "UPDATE receipt SET issued_at = issued_at + interval '1 s' WHERE payment_id = (SELECT payment_id FROM plain)"),
         planted(&[11], "UPDATE audit_event SET body = body || ' ' WHERE subject = (SELECT payment_id FROM plain)"),
@@ -205,12 +209,12 @@ async fn a_database_that_no_longer_refuses_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guard_that_sleeps_is_found() {
-    let (day, keys) = world::full_day().await;
-    let mut superuser = day.superuser().await;
+    let day = full_day().await;
+    let copy = day.copied().await;
+    let mut superuser = copy.admin().await;
     superuser.execute("ALTER TABLE evidence DISABLE TRIGGER evidence_append_only").await.unwrap();
     superuser.close().await.unwrap();
-    let report = day.verified(&keys).await;
+    let report = day.verified(&copy).await;
     let offender = "trigger evidence_append_only on evidence: it is not enabled always";
     assert_eq!(broken(&report), [(18, offender)]);
-    day.end().await;
 }
