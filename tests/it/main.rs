@@ -13,3 +13,4 @@ mod support;
 mod lookup;
 mod payment;
 mod reconciliation;
+mod verify;

@@ -9,4 +9,5 @@ mod world;
 
 #[expect(unused_imports, reason = "named by those tests that need them")]
 pub use agent::{Answer, Client, Quote, Vehicle};
+pub use database::Database;
 pub use world::{Shape, World};
