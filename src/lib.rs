@@ -1,6 +1,6 @@
 //! The Samsat OPOP gateway: vehicle tax of East Java, paid exactly once.
 //!
-//! Modules in the one allowed order of import, leftmost first: `http → reconciliation → receipt → payment → lookup →
+//! Modules in the one allowed order of import, leftmost first: `http → verify → reconciliation → receipt → payment → lookup →
 //! agents → tariff → upstream → ledger → audit → db → telemetry → config → domain`.
 
 pub mod agents;
@@ -17,5 +17,6 @@ pub mod receipt;
 pub mod reconciliation;
 pub mod tariff;
 pub mod upstream;
+pub mod verify;
 
 pub use db::MIGRATOR;

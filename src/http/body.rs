@@ -75,7 +75,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for PathOf<T> {
 ///
 /// # Errors
 /// `400 KEY_MISSING` without one, `400 BAD_REQUEST` for two or a malformed one.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let missing = || {
         Problem::new(
             StatusCode::BAD_REQUEST,
@@ -121,13 +121,13 @@ fn unquote(quoted: &str) -> Option<String> {
 }
 
 /// Most items of one page.
-pub const PAGE_MAX: i64 = 100;
+pub(super) const PAGE_MAX: i64 = 100;
 
 /// The page size asked for, within 1–100; 50 by default.
 ///
 /// # Errors
 /// `400 BAD_REQUEST` outside 1–100.
-pub fn page(limit: Option<i64>) -> Result<i64, Problem> {
+pub(super) fn page(limit: Option<i64>) -> Result<i64, Problem> {
     match limit {
         None => Ok(50),
         Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),

@@ -26,7 +26,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Wraps the whole router.
-pub async fn edge(request: Request, next: Next) -> Response {
+pub(super) async fn edge(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = Uuid::now_v7();
     let method = request.method().clone();

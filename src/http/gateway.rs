@@ -146,7 +146,7 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         // Nobody listens any more when the resolver is already gone.
-        drop(self.resolver_stop.send(true));
+        self.resolver_stop.send_replace(true);
         self.tasks.close();
         if tokio::time::timeout(self.drain, self.tasks.wait()).await.is_err() {
             tracing::warn!(

@@ -26,11 +26,12 @@ pub use problem::{Problem, ProblemBody, Retry};
 
 use crate::config::Config;
 use crate::db::Db;
-use crate::domain::Clock;
+use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::VerifyingKey;
 use crate::upstream::Upstream;
+use crate::verify::{self, Report, VerifyError, VerifyKeys};
 
 /// What handlers use.
 #[derive(Debug, Clone)]
@@ -45,4 +46,21 @@ pub struct App {
     pub public_key: VerifyingKey,
     /// Money steps under way; shutdown waits for them.
     pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Checks every invariant over the whole database, on a worker's connection.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the database fails.
+    pub async fn verify(&self) -> Result<Report, VerifyError> {
+        let host = |authority| self.upstream.host(authority).public_key().clone();
+        let keys = VerifyKeys {
+            receipts: self.public_key.clone(),
+            bapenda: host(Authority::Bapenda),
+            jasa_raharja: host(Authority::JasaRaharja),
+        };
+        let mut connection = self.db.workers.acquire().await?;
+        verify::verify(&mut connection, &keys).await
+    }
 }

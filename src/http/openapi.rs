@@ -37,6 +37,6 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// `GET /openapi.json`
-pub async fn serve() -> Json<utoipa::openapi::OpenApi> {
+pub(super) async fn serve() -> Json<utoipa::openapi::OpenApi> {
     Json(document())
 }

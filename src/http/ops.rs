@@ -11,19 +11,19 @@ use crate::domain::Authority;
 
 /// What the operations port needs.
 #[derive(Clone)]
-pub struct Ops {
+pub(super) struct Ops {
     pub(super) app: App,
     pub(super) metrics: Option<PrometheusHandle>,
     pub(super) draining: CancellationToken,
 }
 
 /// `200` while the process lives.
-pub async fn healthz() -> &'static str {
+pub(super) async fn healthz() -> &'static str {
     "lives\n"
 }
 
 /// `200` only with database and migrations in order, and not while draining.
-pub async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
+pub(super) async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
     if ops.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
@@ -34,7 +34,7 @@ pub async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
 }
 
 /// Prometheus text.
-pub async fn metrics(State(ops): State<Ops>) -> Response {
+pub(super) async fn metrics(State(ops): State<Ops>) -> Response {
     for authority in Authority::ALL {
         let open = ops.app.upstream.host(authority).breaker().is_open();
         metrics::gauge!("breaker_open", "host" => authority.as_str()).set(if open { 1.0 } else { 0.0 });

@@ -14,10 +14,10 @@ use crate::domain::{Authority, BusinessDate, Plate, Rupiah, wib_long};
 use crate::receipt::{Facts, Kind};
 
 /// Its style sheet.
-pub const STYLE: &str = include_str!("../../templates/style.css");
+pub(super) const STYLE: &str = include_str!("../../templates/style.css");
 
 /// `GET /assets/style.css`
-pub async fn style() -> Response {
+pub(super) async fn style() -> Response {
     (
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")],
         STYLE,
@@ -37,7 +37,7 @@ struct Row {
 /// A receipt to print.
 #[derive(Template)]
 #[template(path = "receipt.html")]
-pub struct ReceiptPage {
+pub(super) struct ReceiptPage {
     title: &'static str,
     status: &'static str,
     warning: Option<&'static str>,
@@ -58,7 +58,7 @@ pub struct ReceiptPage {
 impl ReceiptPage {
     /// The page of a receipt.
     #[must_use]
-    pub fn of(
+    pub(super) fn of(
         app: &App,
         facts: &Facts,
         lines: &[ReceiptLine],
@@ -102,7 +102,7 @@ impl ReceiptPage {
     ///
     /// # Errors
     /// When the template fails, our bug.
-    pub fn render(&self) -> Result<Response, Problem> {
+    pub(super) fn render(&self) -> Result<Response, Problem> {
         page(self)
     }
 }
@@ -179,13 +179,13 @@ struct Answer {
 ///
 /// # Errors
 /// When the template fails.
-pub async fn verify_form(_receipt_no: Option<Path<String>>) -> Result<Response, Problem> {
+pub(super) async fn verify_form(_receipt_no: Option<Path<String>>) -> Result<Response, Problem> {
     page(&VerifyPage { payload: String::new(), answer: None })
 }
 
 /// The form of the page.
 #[derive(Deserialize)]
-pub struct VerifyForm {
+pub(super) struct VerifyForm {
     payload: String,
 }
 
@@ -193,7 +193,7 @@ pub struct VerifyForm {
 ///
 /// # Errors
 /// When the database or the template fails.
-pub async fn verify(
+pub(super) async fn verify(
     State(app): State<App>,
     headers: HeaderMap,
     form: Result<Form<VerifyForm>, axum::extract::rejection::FormRejection>,

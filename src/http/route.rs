@@ -11,7 +11,7 @@ use super::problem::{Problem, Retry};
 use super::{App, edge, openapi, ops, page};
 
 /// The API and the public pages.
-pub fn router(app: App) -> Router {
+pub(super) fn router(app: App) -> Router {
     let body_max = app.config.http.body_max_bytes;
     Router::new()
         .route("/v1/lookups", post(lookups::create))
@@ -46,7 +46,7 @@ pub fn router(app: App) -> Router {
 }
 
 /// What operators ask, on a port of its own.
-pub fn ops_router(ops: ops::Ops) -> Router {
+pub(super) fn ops_router(ops: ops::Ops) -> Router {
     Router::new()
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))

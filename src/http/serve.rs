@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How much is accepted.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Open connections at once.
     pub connections: usize,
     /// Of those, from one address.
@@ -54,7 +54,7 @@ impl Drop for Place {
 }
 
 /// Serves until `stop`, then lets open requests end within `drain`.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let addresses: Addresses = Arc::default();
     let graceful = GracefulShutdown::new();

@@ -93,6 +93,12 @@ impl VerifyingKey {
         pem("PUBLIC KEY", &[&prefix, self.0.as_slice()].concat())
     }
 
+    /// True when `signature` (base64, standard) is this key's over `text`.
+    #[must_use]
+    pub fn signed(&self, text: &[u8], signature: &str) -> bool {
+        STANDARD.decode(signature).is_ok_and(|signature| self.verifies(text, &signature))
+    }
+
     pub(super) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
         let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, &self.0);
         key.verify(text, signature).is_ok()

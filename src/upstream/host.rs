@@ -155,6 +155,12 @@ impl Host {
         self.authority
     }
 
+    /// The key that its answers are checked with.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.key
+    }
+
     /// Its breaker.
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {

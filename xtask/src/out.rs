@@ -37,7 +37,7 @@ impl Steps {
     pub(crate) fn done(&mut self, what: &str) {
         if self.shown {
             let (step, total) = (self.last.elapsed(), self.begun.elapsed());
-            line(&format!("  ✓ {what:<52} {:>6} s  (at {:>5} s)", tenths(step), tenths(total)));
+            line(&format!("  ✓ {what:<58} {:>6} s  (at {:>5} s)", tenths(step), tenths(total)));
         }
         self.last = Instant::now();
     }

@@ -55,6 +55,11 @@ impl Api {
         })
     }
 
+    /// The outlet's key.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Sends a body; `key` makes it safe to send again. `None` when the answer was lost.
     pub(crate) async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Option<Answer> {
         self.send(Method::POST, path, key, Some(body)).await

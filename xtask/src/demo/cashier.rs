@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::api::{Answer, Api};
-use super::tally::Tally;
+use super::tally::{Settled, Tally};
 
 /// How often a lookup is tried while an authority does not answer.
 const LOOKUPS_MAX: u32 = 8;
@@ -41,6 +41,8 @@ pub(crate) struct Cashier {
     key_prefix: String,
     keys: u32,
     open: Vec<Open>,
+    /// Open payments that only two people can move.
+    held: Vec<Open>,
     /// What this outlet did.
     pub(crate) tally: Tally,
 }
@@ -53,6 +55,8 @@ struct Open {
     payment_id: Option<String>,
     plate: String,
     asked: Instant,
+    /// What its end will be counted as.
+    settled: Settled,
 }
 
 struct Quote {
@@ -72,7 +76,7 @@ enum Paid {
 impl Cashier {
     /// An outlet whose keys begin with `key_prefix`.
     pub(crate) fn new(api: Api, key_prefix: String) -> Self {
-        Self { api, key_prefix, keys: 0, open: Vec::new(), tally: Tally::default() }
+        Self { api, key_prefix, keys: 0, open: Vec::new(), held: Vec::new(), tally: Tally::default() }
     }
 
     /// Serves one citizen from the question to the paper; `false` when no cash was taken.
@@ -100,6 +104,24 @@ impl Cashier {
             tokio::time::sleep(PAUSE).await;
         }
         true
+    }
+
+    /// A receipt of this outlet, and the key that shows it.
+    pub(crate) fn receipt(&self) -> Option<(String, String)> {
+        Some((self.tally.receipt_no.clone()?, self.api.token().to_owned()))
+    }
+
+    /// The payments that two people must decide.
+    pub(crate) fn held(&self) -> Vec<String> {
+        self.held.iter().filter_map(|open| open.payment_id.clone()).collect()
+    }
+
+    /// Two people have decided: what was held is asked about again.
+    pub(crate) fn resume_held(&mut self) {
+        for open in std::mem::take(&mut self.held) {
+            self.tally.resumed(&open.plate);
+            self.open.push(Open { settled: Settled::ByPeople, ..open });
+        }
     }
 
     async fn look_up(&mut self, visitor: &Visitor) -> Option<Quote> {
@@ -145,7 +167,7 @@ impl Cashier {
             };
             match answer.status {
                 200 | 201 => {
-                    self.tally.confirmed(&visitor.plate, &answer, None);
+                    self.tally.confirmed(&visitor.plate, &answer, Settled::AtOnce);
                     return Paid::Taken;
                 }
                 202 => {
@@ -178,7 +200,8 @@ impl Cashier {
 
     fn leave_open(&mut self, key: String, request: serde_json::Value, id: Option<String>, visitor: &Visitor) {
         let plate = visitor.plate.clone();
-        self.open.push(Open { key, request, payment_id: id, plate, asked: Instant::now() });
+        let (asked, settled) = (Instant::now(), Settled::ByAsking);
+        self.open.push(Open { key, request, payment_id: id, plate, asked, settled });
     }
 
     async fn ask_about_open(&mut self) {
@@ -199,9 +222,13 @@ impl Cashier {
                 continue;
             };
             match answer.text("state") {
-                "confirmed" => self.tally.confirmed(&open.plate, &answer, Some(())),
+                "confirmed" => self.tally.confirmed(&open.plate, &answer, open.settled),
                 "refused" => self.tally.doubt_refused(answer.text("reason")),
-                "integrity_hold" => self.tally.held_for_people(&open.plate, answer.text("reason")),
+                "integrity_hold" => {
+                    self.tally.held_for_people(&open.plate, answer.text("reason"));
+                    open.payment_id = Some(answer.text("payment_id").to_owned());
+                    self.held.push(open);
+                }
                 // Without a payment and without leave to repeat, the key has told that there is none.
                 "" if open.payment_id.is_none() && answer.text("retry") != "same_key" => {
                     self.tally.refused(&answer.code());

@@ -150,24 +150,33 @@ pub(crate) async fn work(stack: &Stack, day: &Arc<Day>, cashiers: Vec<Cashier>) 
     Ok(done)
 }
 
-/// Waits until every doubt has an end, and adds up what all outlets did.
+/// Waits until every doubt has an end or waits for people.
 ///
 /// # Errors
 /// When a cashier's task breaks.
-pub(crate) async fn settle(cashiers: Vec<Cashier>) -> Result<Tally> {
+pub(crate) async fn settle(cashiers: Vec<Cashier>) -> Result<Vec<Cashier>> {
     let deadline = Instant::now() + SETTLE;
     let mut counters = JoinSet::new();
     for mut cashier in cashiers {
         counters.spawn(async move {
             cashier.settle(deadline).await;
-            cashier.tally
+            cashier
         });
     }
-    let mut all = Tally::default();
-    while let Some(tally) = counters.join_next().await {
-        all.merge(tally.context("a cashier's task broke")?);
+    let mut done = Vec::new();
+    while let Some(cashier) = counters.join_next().await {
+        done.push(cashier.context("a cashier's task broke")?);
     }
-    Ok(all)
+    Ok(done)
+}
+
+/// What all outlets did.
+pub(crate) fn add_up(cashiers: Vec<Cashier>) -> Tally {
+    let mut all = Tally::default();
+    for cashier in cashiers {
+        all.merge(cashier.tally);
+    }
+    all
 }
 
 /// Those who can pay, with one of another case now and then, each case in turn.

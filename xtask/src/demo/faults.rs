@@ -98,6 +98,11 @@ pub(crate) fn night() -> Value {
     json!({"seed": SEED, "rules": FILE.into_iter().map(rule).collect::<Vec<_>>()})
 }
 
+/// Bapenda's settlement file has a trailer that lies.
+pub(crate) fn broken_file() -> Value {
+    json!({"seed": SEED, "rules": [{"host": "BAPENDA", "operation": "settlement", "fault": "bad_trailer"}]})
+}
+
 /// Tells the mock what to play.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod cashier;
 mod day;
 mod faults;
 mod night;
+mod people;
 mod summary;
 mod tally;
 
@@ -17,8 +18,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use self::cashier::Cashier;
 use self::day::Day;
-use self::tally::Tally;
 use crate::checkout::Checkout;
 use crate::out::{self, Steps};
 use crate::stack::{Plan, Stack};
@@ -60,8 +61,12 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let cashiers = day::work(&stack, &day, cashiers).await?;
     steps.done(&format!("{} payments taken", day::PAYMENTS));
     faults::play(&mock_url, &faults::none()).await?;
-    let tally = day::settle(cashiers).await?;
+    let cashiers = day::settle(cashiers).await?;
     steps.done("the authorities behave again: every doubt is asked about");
+    let cashiers = people::decide(&stack, cashiers).await?;
+    let receipt = cashiers.iter().find_map(Cashier::receipt);
+    let tally = day::add_up(cashiers);
+    steps.done("two people decide what contradicted its bill");
     let night = night::run(&stack, &mock_url, &tally).await?;
     steps.done("the night: closed, reconciled, verified");
     summary::print(&tally, &night);
@@ -75,22 +80,27 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
         },
         steps.total()
     ));
+    if !good {
+        out::line(&format!("logs: {}", stack.run.folder.display()));
+    }
     if options.once {
         return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    serve(&stack, &tally).await
+    serve(&stack, receipt).await
 }
 
-async fn serve(stack: &Stack, tally: &Tally) -> Result<ExitCode> {
+async fn serve(stack: &Stack, receipt: Option<(String, String)>) -> Result<ExitCode> {
     let (url, ops_url) = (stack.first()?.url(), stack.first()?.ops_url());
-    let receipt = tally.receipt_no.as_deref().unwrap_or_default();
     out::line("");
     out::line(&format!("  API description  {url}/openapi.json"));
-    out::line(&format!(
-        "  receipt          {url}/v1/receipts/{receipt}  (with an outlet's key from the file below)"
-    ));
     out::line(&format!("  check a receipt  {url}/verify"));
     out::line(&format!("  metrics          {ops_url}/metrics"));
+    if let Some((number, key)) = receipt {
+        out::line("  print a receipt");
+        out::line(&format!(
+            "    curl -H 'Authorization: Bearer {key}' -H 'Accept: text/html' {url}/v1/receipts/{number}"
+        ));
+    }
     out::line(&format!("  keys, vehicles   {}", stack.demo_file.path().display()));
     out::line(&format!("  configuration    SAMSAT_CONFIG={}", stack.first()?.config.display()));
     out::line("Serving until Ctrl-C.");

@@ -12,6 +12,8 @@ use crate::stack::Stack;
 /// What the night found.
 #[derive(Debug)]
 pub(crate) struct Night {
+    /// Why a file with a trailer that lies was refused, per business date; `None` if it was published.
+    pub(crate) refused_files: Vec<Option<String>>,
     /// One published result per business date.
     pub(crate) reconciled: Vec<Value>,
     /// Dates that could not be published, with the reason.
@@ -53,7 +55,8 @@ impl Night {
     pub(crate) fn is_good(&self) -> bool {
         let published = !self.reconciled.is_empty() && self.unpublished.is_empty();
         let balanced = self.reconciled.iter().all(|result| result["balanced"] == true);
-        self.verified && published && balanced && self.books.iter().all(Book::agrees)
+        let refused = self.refused_files.iter().all(Option::is_some);
+        self.verified && refused && published && balanced && self.books.iter().all(Book::agrees)
     }
 }
 
@@ -63,12 +66,16 @@ impl Night {
 /// When the mock or a command cannot be reached; what they refuse is part of the result.
 pub(crate) async fn run(stack: &Stack, mock_url: &str, tally: &Tally) -> Result<Night> {
     let book = faults::book(mock_url).await?;
-    faults::play(mock_url, &faults::night()).await?;
     let dates = dates(&book);
-    let (mut reconciled, mut unpublished) = (Vec::new(), Vec::new());
+    let (mut refused_files, mut reconciled, mut unpublished) = (Vec::new(), Vec::new(), Vec::new());
     for date in &dates {
+        let reconcile = ["reconcile", "--date", date, "--json"];
+        faults::play(mock_url, &faults::broken_file()).await?;
         faults::close_day(mock_url, date).await?;
-        let finished = stack.gateway_command(&["reconcile", "--date", date, "--json"]).await?;
+        let broken = stack.gateway_command(&reconcile).await?;
+        refused_files.push((!broken.success).then(|| last_line(&broken.complained)));
+        faults::play(mock_url, &faults::night()).await?;
+        let finished = stack.gateway_command(&reconcile).await?;
         if finished.success {
             reconciled.push(serde_json::from_str(&finished.printed).context("reconcile printed no JSON")?);
         } else {
@@ -77,11 +84,12 @@ pub(crate) async fn run(stack: &Stack, mock_url: &str, tally: &Tally) -> Result<
     }
     let verify = stack.gateway_command(&["verify", "--json"]).await?;
     Ok(Night {
+        refused_files,
         reconciled,
         unpublished,
         verified: verify.success,
         verdict: serde_json::from_str(&verify.printed).unwrap_or(Value::Null),
-        complaint: last_line(&verify.complained),
+        complaint: last_line(&[verify.printed, verify.complained].concat()),
         books: vec![
             compare("BAPENDA", &book, tally, &tally.ntpds),
             compare("JASA_RAHARJA", &book, tally, &tally.certificates),

@@ -4,6 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::Answer;
 
+/// How a payment came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    AtOnce,
+    /// In doubt, then by asking the authority.
+    ByAsking,
+    /// Contradicted, then by two people.
+    ByPeople,
+}
+
 /// Counts of one outlet, or of all.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -22,7 +32,9 @@ pub(crate) struct Tally {
     pub(crate) doubtful: u32,
     pub(crate) doubts_confirmed: u32,
     pub(crate) doubts_refused: BTreeMap<String, u32>,
+    /// Contradicted by an authority, by reason.
     pub(crate) held_for_people: BTreeMap<String, u32>,
+    pub(crate) decided_by_people: u32,
     pub(crate) unsettled: usize,
     pub(crate) refused: BTreeMap<String, u32>,
     pub(crate) lost_answers: u32,
@@ -83,16 +95,22 @@ impl Tally {
         self.held_plates.insert(canonical(plate));
     }
 
+    /// Two people have decided about a held payment.
+    pub(crate) fn resumed(&mut self, plate: &str) {
+        self.held_plates.remove(&canonical(plate));
+    }
+
     /// Payments that are still open when the patience ends.
     pub(crate) fn unsettled(&mut self, payments: usize) {
         self.unsettled += payments;
     }
 
     /// A payment is confirmed, at once or after a doubt.
-    pub(crate) fn confirmed(&mut self, plate: &str, payment: &Answer, after_doubt: Option<()>) {
-        match after_doubt {
-            Some(()) => self.doubts_confirmed += 1,
-            None => self.confirmed_at_once += 1,
+    pub(crate) fn confirmed(&mut self, plate: &str, payment: &Answer, settled: Settled) {
+        match settled {
+            Settled::AtOnce => self.confirmed_at_once += 1,
+            Settled::ByAsking => self.doubts_confirmed += 1,
+            Settled::ByPeople => self.decided_by_people += 1,
         }
         self.amount += payment.body["amount"].as_i64().unwrap_or_default();
         let fresh = [
@@ -110,7 +128,7 @@ impl Tally {
 
     /// All that are confirmed.
     pub(crate) fn confirmed_all(&self) -> u32 {
-        self.confirmed_at_once + self.doubts_confirmed
+        self.confirmed_at_once + self.doubts_confirmed + self.decided_by_people
     }
 
     /// Takes another outlet's counts in.
@@ -124,6 +142,7 @@ impl Tally {
         self.confirmed_at_once += other.confirmed_at_once;
         self.doubtful += other.doubtful;
         self.doubts_confirmed += other.doubts_confirmed;
+        self.decided_by_people += other.decided_by_people;
         self.unsettled += other.unsettled;
         self.lost_answers += other.lost_answers;
         self.amount += other.amount;
@@ -145,7 +164,6 @@ impl Tally {
         self.ntpds.extend(other.ntpds);
         self.certificates.extend(other.certificates);
         self.business_dates.extend(other.business_dates);
-        self.receipt_no = self.receipt_no.take().or(other.receipt_no);
     }
 }
 
@@ -173,16 +191,16 @@ mod tests {
     #[test]
     fn the_same_plate_confirmed_twice_is_seen_within_an_outlet() {
         let mut tally = Tally::default();
-        tally.confirmed("L 1 AB", &payment("A"), None);
-        tally.confirmed("L1AB", &payment("B"), Some(()));
+        tally.confirmed("L 1 AB", &payment("A"), Settled::AtOnce);
+        tally.confirmed("L1AB", &payment("B"), Settled::ByAsking);
         assert_eq!((tally.confirmed_all(), tally.paid_twice, tally.amount), (2, 1, 200));
     }
 
     #[test]
     fn the_same_plate_confirmed_twice_is_seen_across_outlets() {
         let (mut one, mut two) = (Tally::default(), Tally::default());
-        one.confirmed("L 1 AB", &payment("A"), None);
-        two.confirmed("L 1 AB", &payment("B"), None);
+        one.confirmed("L 1 AB", &payment("A"), Settled::AtOnce);
+        two.confirmed("L 1 AB", &payment("B"), Settled::AtOnce);
         one.merge(two);
         assert_eq!((one.confirmed_all(), one.paid_twice), (2, 1));
     }

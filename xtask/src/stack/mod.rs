@@ -169,7 +169,8 @@ async fn authorities(plan: &Plan, programs: &Programs, run: &Run) -> Result<(Opt
 fn gateway_command(programs: &Programs, config: &std::path::Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(&programs.gateway);
     without_pg_settings(&mut command);
-    command.args(arguments).env("SAMSAT_CONFIG", config);
+    // Somebody's token in the caller's environment is nobody's here.
+    command.args(arguments).env("SAMSAT_CONFIG", config).env_remove("SAMSAT_TOKEN");
     command
 }
 

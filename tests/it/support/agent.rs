@@ -1,0 +1,123 @@
+//! An outlet's program, or an officer's: what they send and what they read.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// A vehicle that the mock knows.
+#[derive(Debug, Clone)]
+pub struct Vehicle {
+    pub plate: String,
+    pub chassis: String,
+}
+
+/// An answer of the gateway.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    pub fn state(&self) -> &str {
+        self.body["state"].as_str().unwrap_or_default()
+    }
+
+    pub fn id(&self) -> String {
+        self.body["payment_id"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// What may be paid.
+#[derive(Debug, Clone)]
+pub struct Quote {
+    pub lookup_id: String,
+    pub total: i64,
+    pub body: Value,
+}
+
+/// Somebody with a credential.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub base: String,
+    pub credential: String,
+    pub code: String,
+    pub http: reqwest::Client,
+}
+
+impl Client {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.credential);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await.expect("the gateway answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.expect("a whole answer");
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, text, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    pub async fn asks(&self, vehicle: &Vehicle) -> Answer {
+        let body = json!({"plate": vehicle.plate, "chassis_last5": vehicle.chassis});
+        self.send(Method::POST, "/v1/lookups", &[], Some(&body)).await
+    }
+
+    /// Looks a vehicle up that can be paid.
+    pub async fn looks_up(&self, vehicle: &Vehicle) -> Quote {
+        let answer = self.asks(vehicle).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        Quote {
+            lookup_id: answer.body["lookup_id"].as_str().expect("an id").to_owned(),
+            total: answer.body["total"].as_i64().expect("a total"),
+            body: answer.body,
+        }
+    }
+
+    pub async fn pays_with(&self, key: &str, quote: &Quote) -> Answer {
+        let body = json!({"lookup_id": quote.lookup_id, "amount": quote.total});
+        self.send(Method::POST, "/v1/payments", &[("Idempotency-Key", key)], Some(&body)).await
+    }
+
+    /// Pays with a key of its own.
+    pub async fn pays(&self, quote: &Quote) -> Answer {
+        self.pays_with(&uuid::Uuid::now_v7().to_string(), quote).await
+    }
+
+    pub async fn reads(&self, payment_id: &str) -> Answer {
+        self.get(&format!("/v1/payments/{payment_id}")).await
+    }
+
+    pub async fn cancels(&self, payment_id: &str) -> Answer {
+        self.send(Method::POST, &format!("/v1/payments/{payment_id}/cancel"), &[], None).await
+    }
+
+    pub async fn float(&self) -> (i64, i64) {
+        let answer = self.get("/v1/float").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        (answer.body["available"].as_i64().expect("available"), answer.body["held"].as_i64().expect("held"))
+    }
+}

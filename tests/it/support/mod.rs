@@ -1,0 +1,11 @@
+//! A world for one test: a database, both authorities, a gateway, and people who act in it.
+//!
+//! Verbs, not URLs. Nothing here sleeps: what takes time is driven by hand (`settle_doubts`) or by moving the hosts'
+//! clock (`hosts_later`).
+
+mod agent;
+mod database;
+mod world;
+
+pub use agent::{Answer, Client, Quote, Vehicle};
+pub use world::{Shape, World};
