@@ -177,12 +177,11 @@ impl Writer {
 
     async fn try_once<J: Batch>(&mut self, jobs: &[&J]) -> Result<Vec<J::Reply>, sqlx::Error> {
         let deadline = self.db.commit_deadline();
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => {
-                let fresh = within(deadline, self.db.connection()).await?;
-                self.connection.insert(fresh)
-            }
+        let connection = if let Some(connection) = &mut self.connection {
+            connection
+        } else {
+            let fresh = within(deadline, self.db.connection()).await?;
+            self.connection.insert(fresh)
         };
         within(deadline, async { connection.execute("BEGIN").await.map(drop) }).await?;
         let replies = within(deadline * 2, J::write(connection, &self.tools, jobs)).await;
