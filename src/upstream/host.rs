@@ -229,7 +229,7 @@ impl Host {
         match &reply {
             Reply::EndOfDay(until) => self.heard_of_closing(*until),
             Reply::Answered(_) if matches!(operation, Operation::Inquiry | Operation::Payment) => {
-                self.heard_of_opening()
+                self.heard_of_opening();
             }
             Reply::Answered(_) | Reply::NotSent(_) | Reply::Silent(_) => {}
         }

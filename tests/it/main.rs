@@ -6,3 +6,4 @@ mod support;
 
 mod lookup;
 mod payment;
+mod reconciliation;
