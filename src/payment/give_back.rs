@@ -22,7 +22,7 @@ impl Payments {
     ) -> Result<Option<PaymentView>, PayError> {
         let now = self.clock.now();
         let mut transaction = self.db.requests.begin().await?;
-        // The float first, as every other transaction that moves money.
+        // Floats before debts, as everywhere.
         let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
         let owed = sqlx::query!(
             "SELECT amount, returned_at FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",

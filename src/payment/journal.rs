@@ -21,7 +21,7 @@ use crate::receipt::SigningKey;
 
 /// Payments in one transaction, at most.
 const BATCH_MAX: usize = 128;
-/// Jobs that may wait; more are turned away as overload, with nothing stored.
+/// Jobs that may wait; more that want to begin are turned away as overload, with nothing stored.
 const QUEUE_MAX: usize = 4096;
 const RETRIES_MAX: u32 = 5;
 /// A farewell is a courtesy: dropping the socket rolls back as well.

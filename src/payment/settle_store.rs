@@ -272,13 +272,32 @@ pub(super) async fn insert_cases(
         for effect in &job.change.effects {
             if let Effect::Case(class, facts) = effect {
                 open_case(connection, class, payment, "payment", (facts, job.at)).await?;
+                reopen_case(connection, class, payment).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Opens a case about a payment, once; a closed one opens again, its former resolution stays in the audit log.
+/// Opens a payment's case again when the same thing happens after it was closed: no hold is without an open case. Who
+/// closed it, and why, stands in the proposal and in the audit log.
+async fn reopen_case(
+    connection: &mut PgConnection,
+    class: &str,
+    payment: &Payment,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE case_file SET closed_at = NULL, resolution = NULL, closed_by = NULL
+         WHERE class = $1 AND side = 'HERE' AND line_key = $2 AND closed_at IS NOT NULL",
+        class,
+        payment.id.to_string()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Opens a case about a payment, once.
 pub(super) async fn open_case(
     connection: &mut PgConnection,
     class: &str,
@@ -288,8 +307,7 @@ pub(super) async fn open_case(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO case_file (case_id, class, side, line_key, payment_id, origin, owner, facts, opened_at)
-         VALUES ($1, $2, 'HERE', $3, $4, $5, 'bapenda', $6, $7) ON CONFLICT (class, side, line_key)
-         DO UPDATE SET closed_at = NULL, resolution = NULL, closed_by = NULL WHERE case_file.closed_at IS NOT NULL",
+         VALUES ($1, $2, 'HERE', $3, $4, $5, 'bapenda', $6, $7) ON CONFLICT (class, side, line_key) DO NOTHING",
         CaseId::new().0, class, payment.id.to_string(), payment.id.0, origin, facts, at
     )
     .execute(connection)

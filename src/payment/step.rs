@@ -106,7 +106,7 @@ impl Payment {
 
     fn while_held(&mut self, event: &Event, now: Timestamp) -> Option<Vec<Effect>> {
         match event {
-            Event::TakenOver => Some(self.doubt(None)),
+            Event::TakenOver => Some(self.fall_into_doubt(None)),
             Event::Booked(o, booking) => self.book(*o, booking, now),
             Event::ReversedThere(o) => Some(self.hold_for_integrity(*o, "REVERSED_THERE")),
             Event::Refused(o, code) => self.refused_leg(*o, code, now),
@@ -116,13 +116,13 @@ impl Payment {
                 {
                     later.state = LegState::Unsent;
                 }
-                Some(self.doubt(reason.clone()))
+                Some(self.fall_into_doubt(reason.clone()))
             }
             Event::Contradicts(o, what) => Some(self.hold_for_integrity(*o, what)),
             Event::NeverSent(_) if !self.any_booked() => Some(self.refuse("UPSTREAM_UNAVAILABLE", now)),
             Event::NeverSent(o) => {
                 self.set(*o, LegState::Unsent)?;
-                Some(self.doubt(Some("UPSTREAM_UNAVAILABLE".to_owned())))
+                Some(self.fall_into_doubt(Some("UPSTREAM_UNAVAILABLE".to_owned())))
             }
             Event::CancelAsked => {
                 self.cancel_requested = true;
@@ -153,7 +153,7 @@ impl Payment {
             }
             Event::ReversedThere(o) => Some(self.hold_for_integrity(*o, "REVERSED_THERE")),
             Event::Refused(o, code) => self.refused_leg(*o, code, now),
-            Event::Silent(_, reason) => Some(self.doubt(reason.clone())),
+            Event::Silent(_, reason) => Some(self.fall_into_doubt(reason.clone())),
             Event::Contradicts(o, what) => Some(self.hold_for_integrity(*o, what)),
             Event::NeverSent(o) => {
                 self.set(*o, LegState::Unsent)?;
@@ -291,7 +291,7 @@ impl Payment {
         vec![Effect::PostFee, Effect::Issue(Kind::Lunas)]
     }
 
-    fn doubt(&mut self, reason: Option<String>) -> Vec<Effect> {
+    fn fall_into_doubt(&mut self, reason: Option<String>) -> Vec<Effect> {
         self.state = State::InDoubt { reason };
         self.titip()
     }
@@ -330,7 +330,7 @@ impl Payment {
             (true, _) => {}
         }
         let mut effects = vec![Effect::Case("JR_REFUSED", json!({"leg": ordinal, "code": code}))];
-        effects.extend(self.doubt(Some(code.to_owned())));
+        effects.extend(self.fall_into_doubt(Some(code.to_owned())));
         Some(effects)
     }
 
