@@ -10,6 +10,7 @@
 
 mod support;
 
+mod decisions;
 mod lookup;
 mod payment;
 mod reconciliation;

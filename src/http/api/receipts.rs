@@ -161,7 +161,7 @@ async fn body(
         issued_at: rfc3339_wib(stored.issued_at),
         status: payment.map_or(Status::Unknown, |payment| status_of(payment.state)),
         copy_no: stored.copies,
-        lines: lines(connection, stored.payment_id).await?,
+        lines: lines(connection, (stored.payment_id, stored.kind)).await?,
         facts,
         payload: stored.payload,
         signature,
@@ -170,9 +170,9 @@ async fn body(
 
 async fn lines(
     connection: &mut PgConnection,
-    id: crate::domain::PaymentId,
+    (id, kind): (crate::domain::PaymentId, receipt::Kind),
 ) -> Result<Vec<ReceiptLine>, Problem> {
-    let legs = payment::lines(connection, id).await?;
+    let legs = payment::lines(connection, id, kind).await?;
     let line = |(authority, period): (crate::domain::Authority, crate::domain::BillPeriod)| {
         let due_on = period.due_on.to_string();
         let lines = period.lines.into_iter().map(move |line| ReceiptLine {
