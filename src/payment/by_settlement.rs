@@ -25,6 +25,14 @@ impl Payments {
     ) -> Result<bool, PayError> {
         let mut connection = self.db.workers.acquire().await?;
         let holder = (&*self.tools.instance, self.tools.lease_s);
+        let takes = |payment: &super::Payment| matches!(payment.state, State::Held | State::InDoubt { .. });
+        // Looked at first: whoever is at work on what needs nothing is not disturbed.
+        let before = store::load(&mut connection, payment_id).await?;
+        if !before.as_ref().is_some_and(|p| {
+            takes(p) && p.legs.iter().any(|l| l.reference == reference && l.booking().is_none())
+        }) {
+            return Ok(false);
+        }
         let Some(lease) = store::seize(&mut connection, holder, payment_id).await? else { return Ok(false) };
         let Some(payment) = store::load(&mut connection, payment_id).await? else { return Ok(false) };
         let open = |leg: &&super::Leg| {
@@ -32,7 +40,7 @@ impl Payments {
                 && matches!(leg.state, LegState::Sent | LegState::Unsent | LegState::Absent)
         };
         let leg = payment.legs.iter().find(open).map(|leg| leg.ordinal);
-        let (Some(ordinal), State::Held | State::InDoubt { .. }) = (leg, &payment.state) else {
+        let Some(ordinal) = leg.filter(|_| takes(&payment)) else {
             store::release(&mut connection, lease, 0).await?;
             return Ok(false);
         };

@@ -278,7 +278,7 @@ pub(super) async fn insert_cases(
     Ok(())
 }
 
-/// Opens a case about a payment, once.
+/// Opens a case about a payment, once; a closed one opens again, its former resolution stays in the audit log.
 pub(super) async fn open_case(
     connection: &mut PgConnection,
     class: &str,
@@ -288,7 +288,8 @@ pub(super) async fn open_case(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO case_file (case_id, class, side, line_key, payment_id, origin, owner, facts, opened_at)
-         VALUES ($1, $2, 'HERE', $3, $4, $5, 'bapenda', $6, $7) ON CONFLICT (class, side, line_key) DO NOTHING",
+         VALUES ($1, $2, 'HERE', $3, $4, $5, 'bapenda', $6, $7) ON CONFLICT (class, side, line_key)
+         DO UPDATE SET closed_at = NULL, resolution = NULL, closed_by = NULL WHERE case_file.closed_at IS NOT NULL",
         CaseId::new().0, class, payment.id.to_string(), payment.id.0, origin, facts, at
     )
     .execute(connection)
