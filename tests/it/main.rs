@@ -4,5 +4,7 @@
 
 mod support;
 
+mod api;
+mod idempotency;
 mod lookup;
 mod payment;

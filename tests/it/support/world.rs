@@ -154,6 +154,23 @@ impl World {
         new_agent(&self.app, &base, n, float, &self.people).await
     }
 
+    /// Suspends an agent, as the command does.
+    pub async fn suspends(&self, agent: &Client) {
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let agent =
+            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
+        agents::set_status(&mut connection, agent.agent_id, false).await.expect("a change");
+    }
+
+    /// Tops an agent's float up: proposed by one, approved by another.
+    pub async fn tops_up(&self, agent: &Client, amount: i64) {
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let agent =
+            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
+        drop(connection);
+        top_up(&self.app, &agent, amount, &self.people).await;
+    }
+
     /// A second gateway on the same database and the same hosts.
     pub async fn sister(&self) -> (App, Running, String) {
         let mut config = self.config.clone();
@@ -201,6 +218,14 @@ impl World {
     /// Moves both hosts' clock: what they were told not to book after is over.
     pub fn hosts_later(&self, seconds: i64) {
         self.mock.set_clock_offset_ms(seconds * 1000);
+    }
+
+    /// It is tomorrow at both hosts, and the gateway has heard so: a clock that jumps is believed when it is said twice.
+    pub async fn a_day_passes(&self) {
+        self.hosts_later(86_400);
+        for _ in 0..3 {
+            self.agent().asks(&self.vehicle()).await;
+        }
     }
 
     /// Asks about every open payment, due or not, a few times over; tells how many are still open.
@@ -401,7 +426,7 @@ async fn top_up(app: &App, agent: &Agent, float: i64, (one, other): &(Person, Pe
         amount: Rupiah::new(float).expect("an amount"),
         bank: "BANK JATIM".to_owned(),
         deposited_on: app.clock.today(),
-        bank_reference: format!("UJI-{}", agent.agent_code),
+        bank_reference: format!("UJI-{}", uuid::Uuid::now_v7()),
     };
     let mut transaction = app.db.workers.begin().await.expect("a transaction");
     let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now())
