@@ -14,5 +14,6 @@ mod api;
 mod idempotency;
 mod lookup;
 mod payment;
+mod receipt;
 mod reconciliation;
 mod verify;

@@ -171,6 +171,15 @@ impl World {
         top_up(&self.app, &agent, amount, &self.people).await;
     }
 
+    /// Takes a confirmed payment back: proposed by one, approved by another.
+    pub async fn reverses(&self, payment_id: &str) {
+        let id: PaymentId = payment_id.parse().expect("an id");
+        let (one, other) = &self.people;
+        let proposal =
+            self.app.payments.propose_reversal(id, "SALAH_KENDARAAN", one).await.expect("a proposal");
+        self.app.payments.approve(proposal, other).await.expect("an approval");
+    }
+
     /// A second gateway on the same database and the same hosts.
     pub async fn sister(&self) -> (App, Running, String) {
         let mut config = self.config.clone();
