@@ -10,6 +10,7 @@
 
 mod support;
 
+mod access;
 mod api;
 mod idempotency;
 mod lookup;
