@@ -10,7 +10,13 @@
 
 mod support;
 
+mod access;
+mod api;
+mod append_only;
+mod idempotency;
 mod lookup;
+mod openapi;
 mod payment;
+mod receipt;
 mod reconciliation;
 mod verify;
