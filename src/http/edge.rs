@@ -36,7 +36,11 @@ pub(super) async fn edge(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |p| p.as_str().to_owned());
     let span = tracing::info_span!("request", request_id = %id);
-    let mut response = if let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await { response } else {
+    let mut response = if let Ok(response) =
+        AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await
+    {
+        response
+    } else {
         span.in_scope(|| tracing::error!(path, "a handler panicked"));
         Problem::internal().into_response()
     };

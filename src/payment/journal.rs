@@ -179,7 +179,9 @@ impl Writer {
 
     async fn try_once<J: Batch>(&mut self, jobs: &[&J]) -> Result<Vec<J::Reply>, sqlx::Error> {
         let deadline = self.db.commit_deadline();
-        let connection = if let Some(connection) = &mut self.connection { connection } else {
+        let connection = if let Some(connection) = &mut self.connection {
+            connection
+        } else {
             let fresh = within(deadline, self.db.connection()).await?;
             self.connection.insert(fresh)
         };

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "test binary")]
 
+mod faults;
 mod support;
 
 mod lookup;

@@ -5,7 +5,11 @@
 
 mod agent;
 mod database;
+mod line;
+mod trouble;
 mod world;
 
 pub use agent::{Answer, Client, Quote, Vehicle};
-pub use world::{Shape, World};
+pub use line::Mode;
+pub use trouble::hang_up;
+pub use world::{FLOAT, Shape, World};
