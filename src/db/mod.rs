@@ -1,4 +1,4 @@
-//! The way to PostgreSQL: pools, settings that money needs, and what an error means.
+//! The way to `PostgreSQL`: pools, settings that money needs, and what an error means.
 //!
 //! Promises that no connection returns to a pool inside an open transaction (sqlx 0.9.0 can leave one there after a
 //! cancelled `begin`, and the next write would be lost), and that a gateway does not start on a server that could
@@ -144,7 +144,7 @@ pub fn constraint(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
 }
 
-/// True for a transaction that PostgreSQL rolled back for its own reasons and that may simply run again:
+/// True for a transaction that `PostgreSQL` rolled back for its own reasons and that may simply run again:
 /// serialization failure, deadlock, lock timeout, statement timeout.
 #[must_use]
 pub fn is_retryable(error: &sqlx::Error) -> bool {

@@ -29,7 +29,7 @@ impl Clock {
         self.offset_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }
 
-    /// Now, in whole microseconds: what PostgreSQL keeps.
+    /// Now, in whole microseconds: what `PostgreSQL` keeps.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else asks")]
     pub fn now(&self) -> Timestamp {

@@ -115,7 +115,7 @@ impl fmt::Display for Rupiah {
         }
         out.push_str("Rp");
         for (i, digit) in digits.chars().enumerate() {
-            if i > 0 && (digits.len() - i) % 3 == 0 {
+            if i > 0 && (digits.len() - i).is_multiple_of(3) {
                 out.push('.');
             }
             out.push(digit);

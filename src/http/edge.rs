@@ -36,13 +36,13 @@ pub(super) async fn edge(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |p| p.as_str().to_owned());
     let span = tracing::info_span!("request", request_id = %id);
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await
+    let mut response = if let Ok(response) =
+        AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await
     {
-        Ok(response) => response,
-        Err(_) => {
-            span.in_scope(|| tracing::error!(path, "a handler panicked"));
-            Problem::internal().into_response()
-        }
+        response
+    } else {
+        span.in_scope(|| tracing::error!(path, "a handler panicked"));
+        Problem::internal().into_response()
     };
     let status = response.status().as_u16();
     let elapsed = began.elapsed();

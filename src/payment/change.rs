@@ -124,7 +124,7 @@ impl Change {
                     );
                 }
                 Effect::PostFee => {
-                    rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee)))
+                    rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee)));
                 }
                 Effect::VoidFee => {
                     rows.extend(self.fee_row(|hold| ledger::void(of(None), hold, payment.fee, paper_out)));

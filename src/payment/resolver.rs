@@ -1,6 +1,6 @@
 //! The resolver: goes on with every open payment until an authority has said how it ends.
 //!
-//! A work queue in PostgreSQL: leased by the database's clock, fenced, safe against crashes of whoever held it. It asks
+//! A work queue in `PostgreSQL`: leased by the database's clock, fenced, safe against crashes of whoever held it. It asks
 //! by our own reference; it sends again only what is proven absent, under the same reference, after a new `not_after`
 //! is committed. While the outcome is open it asks at least once a minute for ten minutes and right after `not_after`
 //! plus tolerance, later less often, never less than every 15 minutes.
@@ -124,8 +124,11 @@ impl Payments {
             let goes_on = match change.payment.state.clone() {
                 State::InDoubt { .. } => self.ask_next_leg(&mut change).await?,
                 State::Reversing { .. } => self.ask_next_reversal(&mut change).await?,
-                State::IntegrityHold { .. } | State::Held => false,
-                State::Confirmed { .. } | State::Refused { .. } | State::Reversed { .. } => false,
+                State::Held
+                | State::IntegrityHold { .. }
+                | State::Confirmed { .. }
+                | State::Refused { .. }
+                | State::Reversed { .. } => false,
             };
             if !goes_on {
                 break;

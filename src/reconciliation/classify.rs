@@ -4,7 +4,7 @@
 //! history. First every leg that is due, then the legs of rows nobody waited for, then, once doubts have been settled
 //! through the guarded transition, those doubts again as they stand now, then what no reference explains.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sqlx::PgConnection;
@@ -157,11 +157,11 @@ impl Classification {
         &self,
         connection: &mut PgConnection,
         strangers: &[u32],
-    ) -> Result<HashMap<Arc<str>, Leg>, ClassifyError> {
+    ) -> Result<BTreeMap<Arc<str>, Leg>, ClassifyError> {
         let rows = strangers.iter().filter_map(|at| self.file.rows.get(*at as usize));
         let mut numbers: Vec<String> = rows.map(|row| row.number.to_string()).collect();
         numbers.dedup();
-        let mut found = HashMap::new();
+        let mut found = BTreeMap::new();
         for page in numbers.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
             let references = store::numbered(connection, self.file.header.sender, page).await?;
             for leg in store::legs(connection, self.night(), &references).await? {

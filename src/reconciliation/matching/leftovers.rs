@@ -1,7 +1,7 @@
 //! The second and third pass, over what the references left: by the host's number, then by vehicle, period, code and
 //! amount. They pair and propose; they never move a payment and never call anything matched.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Due, Here, Item, here_line};
@@ -20,7 +20,7 @@ pub fn match_leftovers(
     file: &Settlement,
     items: Vec<Item>,
     strangers: &[u32],
-    by_number: &HashMap<Arc<str>, Leg>,
+    by_number: &BTreeMap<Arc<str>, Leg>,
 ) -> Vec<Item> {
     let mut pass = Leftovers { file, alone: HashMap::new(), spoken: HashSet::new(), items };
     for (at, item) in pass.items.iter().enumerate() {

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{Authority, Beneficiary, Rupiah};
@@ -315,7 +315,7 @@ fn leftovers(legs: &[Leg], by_number: &[Leg], file: &File) -> Vec<(Class, Note, 
         .filter(|at| !known.contains(&file.rows[*at].reference))
         .map(|at| u32::try_from(at).unwrap())
         .collect();
-    let by_number: HashMap<_, _> =
+    let by_number: BTreeMap<_, _> =
         by_number.iter().map(|leg| (leg.number().unwrap().clone(), leg.clone())).collect();
     let mut found: Vec<_> = match_leftovers(&file, items, &strangers, &by_number)
         .into_iter()

@@ -7,5 +7,7 @@ mod agent;
 mod database;
 mod world;
 
+#[expect(unused_imports, reason = "named by those tests that need them")]
 pub use agent::{Answer, Client, Quote, Vehicle};
+pub use database::Database;
 pub use world::{Shape, World};
