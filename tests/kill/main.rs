@@ -15,8 +15,8 @@ mod process;
 mod stack;
 mod storm;
 
-//mod drain;
-//mod floats;
+mod drain;
+mod floats;
 mod kill;
-//mod night;
-//mod race;
+mod night;
+mod race;
