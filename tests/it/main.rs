@@ -8,6 +8,7 @@
     reason = "test binary"
 )]
 
+mod faults;
 mod support;
 
 mod access;

@@ -58,6 +58,20 @@ pub struct Quote {
     pub body: Value,
 }
 
+impl Quote {
+    /// What goes to one beneficiary.
+    pub fn part(&self, beneficiary: &str) -> i64 {
+        let lines = self.body["periods"].as_array().into_iter().flatten();
+        let lines = lines.flat_map(|period| period["lines"].as_array().into_iter().flatten());
+        let of = lines.filter(|line| line["beneficiary"] == beneficiary);
+        of.map(|line| line["principal"].as_i64().unwrap_or(0) + line["penalty"].as_i64().unwrap_or(0)).sum()
+    }
+
+    pub fn fee(&self) -> i64 {
+        self.body["fee"].as_i64().expect("a fee")
+    }
+}
+
 /// Somebody with a credential.
 #[derive(Debug, Clone)]
 pub struct Client {
