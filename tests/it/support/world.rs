@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mock_bapenda::{Keys, Mock, Options, generate_keys};
-use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, Person, Role};
+use mock_bapenda::{Mock, generate_keys};
+use samsat_gateway::agents::Person;
 use samsat_gateway::config::Config;
-use samsat_gateway::domain::{Clock, PaymentId, Rupiah};
+use samsat_gateway::domain::{Clock, PaymentId};
 use samsat_gateway::http::{App, Gateway, Running};
-use samsat_gateway::receipt::SigningKey;
 use samsat_gateway::reconciliation::Night;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use super::agent::{Client, Vehicle};
 use super::between::Between;
