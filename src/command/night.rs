@@ -4,8 +4,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use samsat_gateway::domain::BusinessDate;
-use samsat_gateway::upstream::PublicKey;
-use samsat_gateway::verify::{self, VerifyKeys};
 
 pub(super) async fn reconcile(date: BusinessDate, json: bool) -> anyhow::Result<ExitCode> {
     let gateway = super::gateway().await?;

@@ -239,10 +239,12 @@ mod tests {
         Config::load(None).unwrap();
     }
 
+    type Breaks = fn(&mut Config);
+
     #[test]
     fn each_inequality_that_is_broken_is_named() {
         let good = Config::load(None).unwrap();
-        let broken: [(&str, fn(&mut Config)); 6] = [
+        let broken: [(&str, Breaks); 6] = [
             ("connect_timeout_ms", |c| c.upstream.connect_timeout_ms = c.upstream.total_timeout_ms),
             ("total_timeout_ms must be below http", |c| {
                 c.http.answer_within_ms = c.upstream.total_timeout_ms

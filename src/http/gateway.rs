@@ -17,7 +17,7 @@ use super::route::{ops_router, router};
 use super::serve::{Limits, serve};
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError};
-use crate::domain::Clock;
+use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::{KeyError, SigningKey};
@@ -130,6 +130,10 @@ impl Gateway {
             tokio::spawn(serve(api, router(self.app.clone()), limits, stop.clone())),
             tokio::spawn(self.app.payments.clone().resolve_forever(stopped)),
         ];
+        for authority in Authority::ALL {
+            let upstream = self.app.upstream.clone();
+            background.push(tokio::spawn(async move { upstream.host(authority).greet().await }));
+        }
         if config.night.enabled {
             let (schedule, stop) = (Schedule::new(self.night, &config.night.at)?, stop.clone());
             background.push(tokio::spawn(async move { schedule.run(stop).await }));

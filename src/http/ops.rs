@@ -27,6 +27,9 @@ pub(super) async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
     if ops.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
+    if !ops.app.payments.lives() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the journal has died: restart this gateway\n".to_owned());
+    }
     match ops.app.db.ready().await {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),

@@ -5,7 +5,7 @@
 //! and the row that says which file ended the doubt are one transaction.
 
 use super::change::{After, Change, Mover};
-use super::state::{LegState, State};
+use super::state::{Leg, LegState, Payment, State};
 use super::step::Event;
 use super::{PayError, Payments, store};
 use crate::domain::{PaymentId, Reference};
@@ -24,15 +24,15 @@ impl Payments {
         booking: Booking,
     ) -> Result<bool, PayError> {
         let mut connection = self.db.workers.acquire().await?;
+        // Looked at before it is seized: who is at work on a payment that needs nothing is left alone.
+        let looked_at = store::load(&mut connection, payment_id).await?;
+        if looked_at.and_then(|payment| open_leg(&payment, reference)).is_none() {
+            return Ok(false);
+        }
         let holder = (&*self.tools.instance, self.tools.lease_s);
         let Some(lease) = store::seize(&mut connection, holder, payment_id).await? else { return Ok(false) };
         let Some(payment) = store::load(&mut connection, payment_id).await? else { return Ok(false) };
-        let open = |leg: &&super::Leg| {
-            leg.reference == reference
-                && matches!(leg.state, LegState::Sent | LegState::Unsent | LegState::Absent)
-        };
-        let leg = payment.legs.iter().find(open).map(|leg| leg.ordinal);
-        let (Some(ordinal), State::Held | State::InDoubt { .. }) = (leg, &payment.state) else {
+        let Some(ordinal) = open_leg(&payment, reference) else {
             store::release(&mut connection, lease, 0).await?;
             return Ok(false);
         };
@@ -48,4 +48,14 @@ impl Payments {
         let moved = self.commit(change, After::AskIn(0)).await?;
         Ok(moved.is_some_and(|p| p.leg(ordinal).is_some_and(|leg| leg.booking().is_some())))
     }
+}
+
+/// The leg of that reference, if a booking may still end its doubt.
+fn open_leg(payment: &Payment, reference: Reference) -> Option<i16> {
+    let open = |leg: &&Leg| {
+        leg.reference == reference
+            && matches!(leg.state, LegState::Sent | LegState::Unsent | LegState::Absent)
+    };
+    let leg = payment.legs.iter().find(open)?;
+    matches!(payment.state, State::Held | State::InDoubt { .. }).then_some(leg.ordinal)
 }

@@ -22,6 +22,8 @@ impl Payments {
     ) -> Result<Option<PaymentView>, PayError> {
         let now = self.clock.now();
         let mut transaction = self.db.requests.begin().await?;
+        // Floats before debts, as everywhere.
+        let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
         let owed = sqlx::query!(
             "SELECT amount, returned_at FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",
             id.0,
@@ -46,7 +48,6 @@ impl Payments {
                 at: now,
             };
             let row = ledger::returned(of, amount);
-            let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
             let balance =
                 balances.get_mut(&agent.agent_id).ok_or_else(|| PayError::Broken("no float".to_owned()))?;
             let position = balance.apply(&row).map_err(|e| PayError::Broken(e.to_string()))?;

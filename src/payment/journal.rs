@@ -21,7 +21,7 @@ use crate::receipt::SigningKey;
 
 /// Payments in one transaction, at most.
 const BATCH_MAX: usize = 128;
-/// Jobs that may wait; more are turned away as overload, with nothing stored.
+/// Jobs that may wait; more that want to begin are turned away as overload, with nothing stored.
 const QUEUE_MAX: usize = 4096;
 const RETRIES_MAX: u32 = 5;
 /// A farewell is a courtesy: dropping the socket rolls back as well.
@@ -78,20 +78,24 @@ impl Journal {
         Self { begin: spawn(db, tools), settle: spawn(db, tools) }
     }
 
+    /// Turned away when too many wait: nothing is stored then.
     pub(super) async fn begin(&self, job: BeginJob) -> Result<BeginReply, JournalError> {
-        enqueue(&self.begin, job).await
+        let (reply, answer) = oneshot::channel();
+        self.begin.try_send((job, reply)).map_err(|_| JournalError::Overloaded)?;
+        answer.await.unwrap_or(Err(JournalError::Lost))
     }
 
-    /// None when somebody else moved the payment first.
+    /// None when somebody else moved the payment first. Waits its turn: an outcome is never turned away.
     pub(super) async fn settle(&self, job: SettleJob) -> Result<Option<Payment>, JournalError> {
-        enqueue(&self.settle, job).await
+        let (reply, answer) = oneshot::channel();
+        self.settle.send((job, reply)).await.map_err(|_| JournalError::Lost)?;
+        answer.await.unwrap_or(Err(JournalError::Lost))
     }
-}
 
-async fn enqueue<J: Batch>(queue: &mpsc::Sender<Waiting<J>>, job: J) -> Result<J::Reply, JournalError> {
-    let (reply, answer) = oneshot::channel();
-    queue.try_send((job, reply)).map_err(|_| JournalError::Overloaded)?;
-    answer.await.unwrap_or(Err(JournalError::Lost))
+    /// False once a writer has died: this gateway can pay no more and must not be asked to.
+    pub(super) fn lives(&self) -> bool {
+        !self.begin.is_closed() && !self.settle.is_closed()
+    }
 }
 
 fn spawn<J: Batch>(db: &Db, tools: &Tools) -> mpsc::Sender<Waiting<J>> {

@@ -124,6 +124,12 @@ impl Payments {
         }
     }
 
+    /// False once this gateway can pay no more: its journal has died.
+    #[must_use]
+    pub fn lives(&self) -> bool {
+        self.journal.lives()
+    }
+
     /// When a doubt is first asked about: soon, for most are settled by one question.
     const fn first_ask_ms(&self) -> i64 {
         let _ = self;

@@ -124,8 +124,11 @@ impl Payments {
             let goes_on = match change.payment.state.clone() {
                 State::InDoubt { .. } => self.ask_next_leg(&mut change).await?,
                 State::Reversing { .. } => self.ask_next_reversal(&mut change).await?,
-                State::IntegrityHold { .. } | State::Held => false,
-                State::Confirmed { .. } | State::Refused { .. } | State::Reversed { .. } => false,
+                State::Held
+                | State::IntegrityHold { .. }
+                | State::Confirmed { .. }
+                | State::Refused { .. }
+                | State::Reversed { .. } => false,
             };
             if !goes_on {
                 break;

@@ -15,7 +15,7 @@ use super::state::Payment;
 use super::step::Effect;
 use super::{begin_store, settle_store as store};
 use crate::audit;
-use crate::domain::{AgentId, BusinessDate, PaymentId, rfc3339_wib};
+use crate::domain::{AgentId, BusinessDate, PaymentId, Rupiah, rfc3339_wib};
 use crate::ledger::{self, Balance, Position, Transfer};
 use crate::receipt::{self, Counter, Facts, Issued, Kind, LegFacts, SigningKey};
 
@@ -155,6 +155,10 @@ async fn issue(
 }
 
 fn facts(payment: &Payment, kind: Kind, receipt_no: &str, job: &SettleJob) -> Facts {
+    // A Lunas speaks of what was booked; what two people released is owed to the citizen.
+    let spoken_of =
+        |leg: &&super::state::Leg| kind == Kind::Titip || leg.state != super::state::LegState::Released;
+    let released = payment.legs.iter().filter(|leg| !spoken_of(leg)).map(|leg| leg.amount.get()).sum::<i64>();
     let leg = |leg: &super::state::Leg| LegFacts {
         amount: leg.amount,
         authority: leg.authority,
@@ -163,11 +167,11 @@ fn facts(payment: &Payment, kind: Kind, receipt_no: &str, job: &SettleJob) -> Fa
     };
     Facts {
         agent_code: payment.agent_code.clone(),
-        amount: payment.amount,
+        amount: Rupiah::new(payment.amount.get() - released).unwrap_or(payment.amount),
         fee: payment.fee,
         issued_at: rfc3339_wib(job.at),
         kind,
-        legs: payment.legs.iter().map(leg).collect(),
+        legs: payment.legs.iter().filter(spoken_of).map(leg).collect(),
         next_due_on: (kind == Kind::Lunas).then_some(payment.next_due_on),
         payment_id: payment.id,
         plate: payment.plate.clone(),

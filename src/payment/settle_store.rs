@@ -272,9 +272,28 @@ pub(super) async fn insert_cases(
         for effect in &job.change.effects {
             if let Effect::Case(class, facts) = effect {
                 open_case(connection, class, payment, "payment", (facts, job.at)).await?;
+                reopen_case(connection, class, payment).await?;
             }
         }
     }
+    Ok(())
+}
+
+/// Opens a payment's case again when the same thing happens after it was closed: no hold is without an open case. Who
+/// closed it, and why, stands in the proposal and in the audit log.
+async fn reopen_case(
+    connection: &mut PgConnection,
+    class: &str,
+    payment: &Payment,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE case_file SET closed_at = NULL, resolution = NULL, closed_by = NULL
+         WHERE class = $1 AND side = 'HERE' AND line_key = $2 AND closed_at IS NOT NULL",
+        class,
+        payment.id.to_string()
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

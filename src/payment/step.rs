@@ -106,9 +106,9 @@ impl Payment {
 
     fn while_held(&mut self, event: &Event, now: Timestamp) -> Option<Vec<Effect>> {
         match event {
-            Event::TakenOver => Some(self.into_doubt(None)),
+            Event::TakenOver => Some(self.fall_into_doubt(None)),
             Event::Booked(o, booking) => self.book(*o, booking, now),
-            Event::ReversedThere(o) => Some(self.into_integrity_hold(*o, "REVERSED_THERE")),
+            Event::ReversedThere(o) => Some(self.hold_for_integrity(*o, "REVERSED_THERE")),
             Event::Refused(o, code) => self.refused_leg(*o, code, now),
             Event::Silent(o, reason) => {
                 for later in
@@ -116,13 +116,13 @@ impl Payment {
                 {
                     later.state = LegState::Unsent;
                 }
-                Some(self.into_doubt(reason.clone()))
+                Some(self.fall_into_doubt(reason.clone()))
             }
-            Event::Contradicts(o, what) => Some(self.into_integrity_hold(*o, what)),
+            Event::Contradicts(o, what) => Some(self.hold_for_integrity(*o, what)),
             Event::NeverSent(_) if !self.any_booked() => Some(self.refuse("UPSTREAM_UNAVAILABLE", now)),
             Event::NeverSent(o) => {
                 self.set(*o, LegState::Unsent)?;
-                Some(self.into_doubt(Some("UPSTREAM_UNAVAILABLE".to_owned())))
+                Some(self.fall_into_doubt(Some("UPSTREAM_UNAVAILABLE".to_owned())))
             }
             Event::CancelAsked => {
                 self.cancel_requested = true;
@@ -151,10 +151,10 @@ impl Payment {
                 self.set(*o, LegState::Absent)?;
                 Some(if self.any_sent() { vec![] } else { self.refuse("REVERSED_THERE", now) })
             }
-            Event::ReversedThere(o) => Some(self.into_integrity_hold(*o, "REVERSED_THERE")),
+            Event::ReversedThere(o) => Some(self.hold_for_integrity(*o, "REVERSED_THERE")),
             Event::Refused(o, code) => self.refused_leg(*o, code, now),
-            Event::Silent(_, reason) => Some(self.into_doubt(reason.clone())),
-            Event::Contradicts(o, what) => Some(self.into_integrity_hold(*o, what)),
+            Event::Silent(_, reason) => Some(self.fall_into_doubt(reason.clone())),
+            Event::Contradicts(o, what) => Some(self.hold_for_integrity(*o, what)),
             Event::NeverSent(o) => {
                 self.set(*o, LegState::Unsent)?;
                 Some(vec![])
@@ -268,8 +268,8 @@ impl Payment {
         let leg = self.leg_mut(ordinal)?;
         match &leg.state {
             LegState::Booked(known) if known.number == booking.number => return Some(vec![]),
-            LegState::Booked(_) => return Some(self.into_integrity_hold(ordinal, "ANOTHER_NUMBER")),
-            LegState::Refused(_) => return Some(self.into_integrity_hold(ordinal, "BOOKED_AFTER_REFUSAL")),
+            LegState::Booked(_) => return Some(self.hold_for_integrity(ordinal, "ANOTHER_NUMBER")),
+            LegState::Refused(_) => return Some(self.hold_for_integrity(ordinal, "BOOKED_AFTER_REFUSAL")),
             LegState::Released | LegState::Reversed(_) => return None,
             LegState::Unsent | LegState::Sent | LegState::Absent => {
                 leg.state = LegState::Booked(booking.clone());
@@ -279,7 +279,7 @@ impl Payment {
         let without =
             |leg: &Leg| leg.ordinal < ordinal && matches!(leg.state, LegState::Absent | LegState::Refused(_));
         if self.legs.iter().any(without) {
-            effects.extend(self.into_integrity_hold(ordinal, "BOOKED_BEFORE_THE_FIRST_LEG"));
+            effects.extend(self.hold_for_integrity(ordinal, "BOOKED_BEFORE_THE_FIRST_LEG"));
         } else if self.legs.iter().all(Leg::is_settled) {
             effects.extend(self.confirm(now));
         }
@@ -291,12 +291,12 @@ impl Payment {
         vec![Effect::PostFee, Effect::Issue(Kind::Lunas)]
     }
 
-    fn into_doubt(&mut self, reason: Option<String>) -> Vec<Effect> {
+    fn fall_into_doubt(&mut self, reason: Option<String>) -> Vec<Effect> {
         self.state = State::InDoubt { reason };
         self.titip()
     }
 
-    fn into_integrity_hold(&mut self, ordinal: i16, reason: &str) -> Vec<Effect> {
+    fn hold_for_integrity(&mut self, ordinal: i16, reason: &str) -> Vec<Effect> {
         self.state = State::IntegrityHold { reason: reason.to_owned() };
         let mut effects = vec![Effect::Case("INTEGRITY_HOLD", json!({"leg": ordinal, "reason": reason}))];
         effects.extend(self.titip());
@@ -316,7 +316,7 @@ impl Payment {
 
     fn refused_leg(&mut self, ordinal: i16, code: &str, now: Timestamp) -> Option<Vec<Effect>> {
         if matches!(self.leg(ordinal)?.state, LegState::Booked(_)) {
-            return Some(self.into_integrity_hold(ordinal, "REFUSED_AFTER_BOOKING"));
+            return Some(self.hold_for_integrity(ordinal, "REFUSED_AFTER_BOOKING"));
         }
         self.set(ordinal, LegState::Refused(code.to_owned()))?;
         match (self.any_booked(), ordinal) {
@@ -325,12 +325,12 @@ impl Payment {
                 return Some(vec![]);
             }
             (false, 0) => return Some(self.refuse(code, now)),
-            (false, _) => return Some(self.into_integrity_hold(ordinal, "REFUSED_BEFORE_THE_FIRST_LEG")),
-            (true, 0) => return Some(self.into_integrity_hold(ordinal, "REFUSED_BEFORE_A_BOOKED_LEG")),
+            (false, _) => return Some(self.hold_for_integrity(ordinal, "REFUSED_BEFORE_THE_FIRST_LEG")),
+            (true, 0) => return Some(self.hold_for_integrity(ordinal, "REFUSED_BEFORE_A_BOOKED_LEG")),
             (true, _) => {}
         }
         let mut effects = vec![Effect::Case("JR_REFUSED", json!({"leg": ordinal, "code": code}))];
-        effects.extend(self.into_doubt(Some(code.to_owned())));
+        effects.extend(self.fall_into_doubt(Some(code.to_owned())));
         Some(effects)
     }
 
@@ -340,7 +340,7 @@ impl Payment {
         self.set(ordinal, LegState::Absent)?;
         if self.any_booked() {
             if ordinal == 0 {
-                return Some(self.into_integrity_hold(ordinal, "ABSENT_BEFORE_A_BOOKED_LEG"));
+                return Some(self.hold_for_integrity(ordinal, "ABSENT_BEFORE_A_BOOKED_LEG"));
             }
             self.leg_mut(ordinal)?.state = LegState::Unsent;
             return Some(vec![]);

@@ -39,25 +39,31 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// True when new payments and lookups may be begun. Half-open counts as closed for one caller each 15 s.
+    /// True when new payments and lookups may be begun: closed, or half-open and waiting for a call to try. Asking takes
+    /// no turn; calling does.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.admits(Instant::now())
     }
 
     fn admits(&self, now: Instant) -> bool {
+        let memory = self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        memory.open_since.is_none_or(|since| now.duration_since(since) >= OPEN_FOR)
+    }
+
+    /// A call goes out: while half-open it is the one that tries, and the others wait another 15 s.
+    pub(crate) fn calls(&self) {
+        self.calls_at(Instant::now());
+    }
+
+    fn calls_at(&self, now: Instant) {
         let mut memory = self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match memory.open_since {
-            None => true,
-            Some(since) if now.duration_since(since) < OPEN_FOR => false,
-            Some(_) => {
-                memory.open_since = Some(now);
-                true
-            }
+        if memory.open_since.is_some_and(|since| now.duration_since(since) >= OPEN_FOR) {
+            memory.open_since = Some(now);
         }
     }
 
-    /// True while open, without taking the half-open turn: for metrics and pages.
+    /// True while open or half-open: for metrics and pages.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner).open_since.is_some()
@@ -148,6 +154,8 @@ mod tests {
         }
         assert!(!breaker.admits(after(start, 14)));
         assert!(breaker.admits(after(start, 15)), "one may try");
+        assert!(breaker.admits(after(start, 15)), "asking takes no turn");
+        breaker.calls_at(after(start, 15));
         assert!(!breaker.admits(after(start, 15)), "and only one");
         breaker.saw_at(Went::Answered, after(start, 16));
         assert!(breaker.admits(after(start, 16)));

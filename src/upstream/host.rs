@@ -193,7 +193,7 @@ impl Host {
     }
 
     pub(crate) async fn get(&self, operation: Operation, path: &str, about: Option<Uuid>) -> Reply {
-        self.call(operation, "GET", path, Vec::new(), about).await
+        self.call(Call { operation, method: "GET", path, body: Vec::new(), about }).await
     }
 
     pub(crate) async fn post(
@@ -204,35 +204,23 @@ impl Host {
         about: Option<Uuid>,
     ) -> Reply {
         match serde_json::to_vec(body) {
-            Ok(body) => self.call(operation, "POST", path, body, about).await,
+            Ok(body) => self.call(Call { operation, method: "POST", path, body, about }).await,
             Err(e) => Reply::NotSent(e.to_string()),
         }
     }
 
-    async fn call(
-        &self,
-        operation: Operation,
-        method: &str,
-        path: &str,
-        body: Vec<u8>,
-        about: Option<Uuid>,
-    ) -> Reply {
+    async fn call(&self, call: Call<'_>) -> Reply {
+        let (operation, about) = (call.operation, call.about);
         let began = std::time::Instant::now();
-        let reply = self.exchange(operation, method, path, body, about).await;
-        let (went, outcome) = match &reply {
-            Reply::NotSent(_) => (Went::NotConnected, "not_sent"),
-            Reply::Silent(_) => (Went::NoAnswer, "silent"),
-            Reply::EndOfDay(_) => (Went::Answered, "end_of_day"),
-            Reply::Answered(_) => (Went::Answered, "answered"),
+        self.breaker.calls();
+        let reply = self.exchange(call).await;
+        let outcome = match &reply {
+            Reply::NotSent(_) => "not_sent",
+            Reply::Silent(_) => "silent",
+            Reply::EndOfDay(_) => "end_of_day",
+            Reply::Answered(_) => "answered",
         };
-        self.breaker.saw(went);
-        match &reply {
-            Reply::EndOfDay(until) => self.heard_of_closing(*until),
-            Reply::Answered(_) if matches!(operation, Operation::Inquiry | Operation::Payment) => {
-                self.heard_of_opening();
-            }
-            Reply::Answered(_) | Reply::NotSent(_) | Reply::Silent(_) => {}
-        }
+        self.learn(operation, &reply);
         let labels =
             [("host", self.authority.as_str()), ("operation", operation.as_str()), ("outcome", outcome)];
         metrics::histogram!("upstream_seconds", &labels).record(began.elapsed());
@@ -242,14 +230,26 @@ impl Host {
         reply
     }
 
-    async fn exchange(
-        &self,
-        operation: Operation,
-        method: &str,
-        path: &str,
-        body: Vec<u8>,
-        about: Option<Uuid>,
-    ) -> Reply {
+    /// What a reply says of the host itself.
+    fn learn(&self, operation: Operation, reply: &Reply) {
+        match reply {
+            Reply::NotSent(_) => self.breaker.saw(Went::NotConnected),
+            Reply::Silent(_) => self.breaker.saw(Went::NoAnswer),
+            Reply::EndOfDay(until) => {
+                self.breaker.saw(Went::Answered);
+                self.heard_of_closing(*until);
+            }
+            Reply::Answered(_) => {
+                self.breaker.saw(Went::Answered);
+                if matches!(operation, Operation::Inquiry | Operation::Payment) {
+                    self.heard_of_opening();
+                }
+            }
+        }
+    }
+
+    async fn exchange(&self, call: Call<'_>) -> Reply {
+        let Call { operation, method, path, body, about } = call;
         let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/')))
         else {
             return Reply::NotSent("no address".to_owned());
@@ -330,6 +330,14 @@ impl Host {
         };
         Reply::Answered(Box::new(Answer { status, host_time, evidence }))
     }
+}
+
+struct Call<'a> {
+    operation: Operation,
+    method: &'static str,
+    path: &'a str,
+    body: Vec<u8>,
+    about: Option<Uuid>,
 }
 
 struct Asked {

@@ -1,6 +1,6 @@
 //! Payments, status and reversals: what a host's answer proves.
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use super::host::{Answer, Evidence, Host, Operation, Reply};
@@ -119,6 +119,9 @@ enum Read {
     Malformed(String),
 }
 
+/// How far a host's clock may be ahead of what it said before, in one answer, and still prove an absence.
+const SURPRISE: TimeDelta = TimeDelta::seconds(5);
+
 const fn root(authority: Authority) -> &'static str {
     match authority {
         Authority::Bapenda => "/bapenda/v1",
@@ -174,12 +177,14 @@ impl Host {
     /// Asks for a payment by our own reference.
     pub async fn status(&self, order: &Order) -> StatusAnswer {
         let path = format!("{}/payments/{}", root(self.authority()), order.reference);
+        let (expected, asked) = (self.now(), std::time::Instant::now());
         let answer = match self.get(Operation::Status, &path, Some(order.reference.0)).await {
             Reply::NotSent(why) | Reply::Silent(why) => return StatusAnswer::Unknown(why),
             Reply::EndOfDay(_) => return StatusAnswer::Unknown("END_OF_DAY".to_owned()),
             Reply::Answered(answer) => answer,
         };
         let code = answer.code();
+        let latest = expected + TimeDelta::from_std(asked.elapsed()).unwrap_or(TimeDelta::zero()) + SURPRISE;
         match (answer.status, code.as_deref(), answer.host_time) {
             (200, _, _) => match self.read_booking(&answer, order) {
                 Read::Paid(booking) => StatusAnswer::Booked(booking, Box::new(answer.evidence)),
@@ -187,11 +192,22 @@ impl Host {
                 Read::Contradicts(what) => StatusAnswer::Contradicts(what, Box::new(answer.evidence)),
                 Read::Malformed(why) => StatusAnswer::Unknown(why),
             },
+            // One answer from a clock that ran ahead could prove an absence that is none: the next one tells.
+            (404, Some("UNKNOWN_REFERENCE"), Some(at)) if at > latest => {
+                StatusAnswer::Unknown("the host's clock ran ahead of itself".to_owned())
+            }
             (404, Some("UNKNOWN_REFERENCE"), Some(at)) => {
                 StatusAnswer::NotThere(at, Box::new(answer.evidence))
             }
             (status, _, _) => StatusAnswer::Unknown(format!("status {status}")),
         }
+    }
+
+    /// Asks for a reference that nobody has, to hear the host's clock before the first payment.
+    pub async fn greet(&self) {
+        let reference = Reference::new();
+        let path = format!("{}/payments/{reference}", root(self.authority()));
+        drop(self.get(Operation::Status, &path, Some(reference.0)).await);
     }
 
     /// Asks for a reversal.

@@ -193,6 +193,7 @@ impl Found {
 
 /// What was said under a leg's reference, all answers together.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of facts, each on its own, none excluding another")]
 struct Said {
     /// A booking of this bill and amount.
     paid: bool,

@@ -40,6 +40,7 @@ async fn nobodys_case(connection: &mut PgConnection) -> Result<Option<String>, s
     .await
 }
 
+/// An integrity hold that two people opened again goes on as a doubt: its case was the first.
 async fn without_case(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT format('payment %s: it needs a case %s and has none', n.payment_id, n.class) AS "offender!"
@@ -50,7 +51,7 @@ async fn without_case(connection: &mut PgConnection) -> Result<Option<String>, s
                  UNION ALL
                  SELECT p.payment_id, 'HALF_REVERSED' FROM payment p JOIN payment_leg l USING (payment_id)
                  WHERE p.state = 'reversed' AND l.state = 'booked') n
-           WHERE NOT EXISTS (SELECT FROM case_file c WHERE c.payment_id = n.payment_id AND c.class = n.class)
+           WHERE NOT EXISTS (SELECT FROM case_file c WHERE c.payment_id = n.payment_id AND (c.class = n.class OR n.class = 'JR_REFUSED' AND c.class = 'INTEGRITY_HOLD'))
            LIMIT 1"#
     )
     .fetch_optional(connection)

@@ -107,6 +107,7 @@ async fn posted_otherwise(connection: &mut PgConnection) -> Result<Option<String
     .await
 }
 
+/// A debt that grew after an earlier part was given back counts from there; the earlier return stands in the books.
 async fn owed_otherwise(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"WITH owed AS (
@@ -117,8 +118,9 @@ async fn owed_otherwise(connection: &mut PgConnection) -> Result<Option<String>,
            SELECT format('citizen_debt %s: the books owe %s and gave back %s; the debt is %s, %s', payment_id, coalesce(o.amount, 0), coalesce(o.returned, 0),
                          coalesce(d.amount, 0), CASE WHEN d.returned_at IS NULL THEN 'not returned' ELSE 'returned' END) AS "offender!"
            FROM owed o FULL JOIN citizen_debt d USING (payment_id)
-           WHERE (o.amount, o.agent_id) IS DISTINCT FROM (d.amount, d.agent_id)
-              OR coalesce(o.returned, 0) <> CASE WHEN d.returned_at IS NULL THEN 0 ELSE d.amount END
+           WHERE o.agent_id IS DISTINCT FROM d.agent_id
+              OR o.amount - o.returned <> CASE WHEN d.returned_at IS NULL THEN d.amount ELSE 0 END
+              OR d.returned_at IS NOT NULL AND o.returned < d.amount
            LIMIT 1"#
     )
     .fetch_optional(connection)

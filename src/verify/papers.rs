@@ -77,9 +77,9 @@ async fn says_otherwise(
     let mut rows = sqlx::query_as!(
         Row,
         r#"SELECT r.receipt_no, r.payment_id, r.kind, r.year, r.n, r.payload, r.issued_at, a.agent_code AS "agent_code?", p.agent_id = r.agent_id AS same_agent,
-                  p.plate AS "plate?", p.amount AS "amount?", p.fee AS "fee?", p.taken_at AS "taken_at?", q.quote->>'next_due_on' AS next_due_on,
+                  p.plate AS "plate?", p.amount - CASE r.kind WHEN 'LUNAS' THEN coalesce((SELECT sum(l.amount)::bigint FROM payment_leg l WHERE l.payment_id = r.payment_id AND l.state = 'released'), 0) ELSE 0 END AS "amount?", p.fee AS "fee?", p.taken_at AS "taken_at?", q.quote->>'next_due_on' AS next_due_on,
                   (SELECT jsonb_agg(jsonb_build_object('amount', l.amount, 'authority', l.authority, 'business_date', l.business_date, 'number', l.number) ORDER BY l.ordinal)
-                   FROM payment_leg l WHERE l.payment_id = r.payment_id) AS "legs: Json<Vec<LegFacts>>"
+                   FROM payment_leg l WHERE l.payment_id = r.payment_id AND (r.kind = 'TITIP' OR l.state <> 'released')) AS "legs: Json<Vec<LegFacts>>"
            FROM receipt r
            LEFT JOIN payment p USING (payment_id)
            LEFT JOIN agent a ON a.agent_id = r.agent_id

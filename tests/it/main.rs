@@ -1,6 +1,12 @@
 //! Through HTTP, with a real PostgreSQL and the real mock, a database of its own for every test.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "test binary")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::assigning_clones,
+    unreachable_pub,
+    reason = "test binary"
+)]
 
 mod faults;
 mod support;
@@ -8,3 +14,4 @@ mod support;
 mod lookup;
 mod payment;
 mod reconciliation;
+mod verify;

@@ -47,6 +47,20 @@ impl Database {
         Self { name }
     }
 
+    /// A copy of it as it stands. Whoever is connected to it is cut off.
+    pub async fn copy(&self) -> Self {
+        let mut admin =
+            PgConnection::connect(&admin_url("postgres")).await.expect("the test cluster answers");
+        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
+            .bind(&self.name)
+            .execute(&mut admin)
+            .await
+            .expect("connections end");
+        let name = format!("t_{}", uuid::Uuid::now_v7().simple());
+        create(&mut admin, &name, &self.name).await;
+        Self { name }
+    }
+
     pub fn app_url(&self) -> String {
         url_of(APP, &needed("SAMSAT_TEST_APP_PASSWORD"), &self.name)
     }

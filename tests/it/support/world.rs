@@ -233,6 +233,11 @@ impl World {
         self.database.admin().await
     }
 
+    /// A copy of this world's database, to break; the world itself is cut off from its own.
+    pub async fn copied(&self) -> Database {
+        self.database.copy().await
+    }
+
     pub fn owner_url(&self) -> String {
         self.database.owner_url()
     }

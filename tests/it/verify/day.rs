@@ -1,0 +1,221 @@
+//! A day on which everything happens that can, so that every check has something to look at.
+
+use samsat_gateway::agents::{self, Agent};
+use samsat_gateway::domain::{ChassisLast5, PaymentId, Plate, ProposalId, Rupiah};
+use samsat_gateway::lookup::Lookup;
+use samsat_gateway::payment::{Decision, PayError, PayRequest, PaymentView, Scope};
+use samsat_gateway::receipt::count_copy;
+use samsat_gateway::upstream::PublicKey;
+use samsat_gateway::verify::{Report, VerifyKeys, verify};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection, Row};
+use uuid::Uuid;
+
+use crate::support::{Database, Shape, World};
+
+/// The day under way. Its gateway serves nobody and resolves nothing by itself: every step is taken here.
+pub(crate) struct Day {
+    world: World,
+    agent: Agent,
+}
+
+/// A day in which every outcome stands and nothing is wrong.
+pub(crate) async fn full_day() -> Day {
+    let mut world = World::shaped(Shape { agents: 1, ..Shape::default() }).await;
+    world.stop().await;
+    let mut connection = world.app.db.requests.acquire().await.unwrap();
+    let agent = agents::agent_by_code(&mut connection, &world.agent().code).await.unwrap().unwrap();
+    drop(connection);
+    let day = Day { world, agent };
+    day.everything_happens().await;
+    day
+}
+
+impl Day {
+    pub(crate) async fn copied(&self) -> Database {
+        self.world.copied().await
+    }
+
+    /// What a database holds against the invariants, asked in the gateway's own role, which must suffice.
+    pub(crate) async fn verified(&self, database: &Database) -> Report {
+        let upstream = &self.world.config.upstream;
+        let keys = VerifyKeys {
+            receipts: self.world.app.public_key.clone(),
+            bapenda: PublicKey::from_pem(&upstream.bapenda.public_key_pem).unwrap(),
+            jasa_raharja: PublicKey::from_pem(&upstream.jasa_raharja.public_key_pem).unwrap(),
+        };
+        let mut connection = PgConnection::connect(&database.app_url()).await.unwrap();
+        let report = verify(&mut connection, &keys).await.unwrap();
+        connection.close().await.unwrap();
+        report
+    }
+
+    /// Looks the next vehicle up that owes Bapenda something: an electric one's leg of 0 moves no money to tamper with.
+    async fn looks_up(&self) -> Lookup {
+        loop {
+            let vehicle = self.world.vehicle();
+            let plate = Plate::parse(&vehicle.plate).unwrap();
+            let chassis = ChassisLast5::parse(&vehicle.chassis).unwrap();
+            let lookup = self.world.app.lookups.look_up(&self.agent, &plate, &chassis).await.unwrap();
+            if lookup.quote.legs[0].amount > Rupiah::ZERO {
+                return lookup;
+            }
+            self.pays(&lookup, lookup.total).await.unwrap();
+        }
+    }
+
+    async fn pays(&self, lookup: &Lookup, amount: Rupiah) -> Result<PaymentView, PayError> {
+        let key = Uuid::now_v7().to_string();
+        let request = PayRequest { agent: self.agent.clone(), key, lookup_id: lookup.lookup_id, amount };
+        self.world.app.payments.pay(&request).await.map(|answer| answer.payment)
+    }
+
+    /// Takes the next vehicle's tax under a fault, which is over when the answer is there.
+    async fn pays_under(&self, faults: &Value, state: &str) -> PaymentId {
+        let lookup = self.looks_up().await;
+        self.world.faults(faults.clone());
+        let payment = self.pays(&lookup, lookup.total).await.unwrap();
+        self.world.no_faults();
+        assert_eq!(payment.state.as_str(), state, "{faults}");
+        PaymentId(payment.payment_id)
+    }
+
+    async fn becomes(&self, id: PaymentId, state: &str) {
+        let payment = self.world.app.payments.view(Scope::All, id).await.unwrap().unwrap();
+        assert_eq!(payment.state.as_str(), state, "{payment:?}");
+    }
+
+    async fn approved(&self, id: ProposalId) {
+        self.world.app.payments.approve(id, &self.world.people.1).await.unwrap();
+    }
+
+    async fn decide(&self, subject: Uuid, decision: Decision) {
+        let payments = &self.world.app.payments;
+        let proposed =
+            payments.propose_resolution(subject, decision, "as agreed", &self.world.people.0).await;
+        self.approved(proposed.unwrap()).await;
+    }
+
+    async fn reverse(&self, id: PaymentId) {
+        let payments = &self.world.app.payments;
+        let proposed = payments.propose_reversal(id, "WRONG_VEHICLE", &self.world.people.0).await;
+        self.approved(proposed.unwrap()).await;
+    }
+
+    async fn everything_happens(&self) {
+        self.bookings_and_refusals().await;
+        self.doubts().await;
+        self.half_paid().await;
+        self.reversals().await;
+        self.night().await;
+    }
+
+    async fn bookings_and_refusals(&self) {
+        for _ in 0..3 {
+            self.pays_under(&json!([]), "confirmed").await;
+        }
+        let twice = self
+            .pays_under(&json!([{"operation": "payment", "fault": "duplicate_delivery"}]), "confirmed")
+            .await;
+        let receipt_no =
+            self.world.app.payments.view(Scope::All, twice).await.unwrap().unwrap().receipt_no.unwrap();
+        let mut connection = self.world.app.db.requests.acquire().await.unwrap();
+        for _ in 0..2 {
+            count_copy(&mut connection, &receipt_no, self.world.app.clock.now()).await.unwrap();
+        }
+        drop(connection);
+        let refuse = json!([{"host": "BAPENDA", "operation": "payment", "fault": "refuse:BILL_NOT_FOUND"}]);
+        self.pays_under(&refuse, "refused").await;
+        let lookup = self.looks_up().await;
+        let less = Rupiah::new(lookup.total.get() - 1).unwrap();
+        assert!(matches!(self.pays(&lookup, less).await, Err(PayError::Refused { .. })));
+    }
+
+    async fn doubts(&self) {
+        let payments = self.world.app.payments.clone();
+        let mute = json!([{"host": "BAPENDA", "operation": "payment", "fault": "reset_before"}]);
+        let lost = json!([{"host": "BAPENDA", "operation": "payment", "fault": "reset_after_booking"}]);
+        let late = json!([{"host": "JASA_RAHARJA", "operation": "payment", "fault": "reset_after_booking"}]);
+        for faults in [&lost, &late] {
+            let id = self.pays_under(faults, "in_doubt").await;
+            payments.resolve_now(id).await.unwrap();
+            self.becomes(id, "confirmed").await;
+        }
+        // The hosts' clock passes every not_after: what is not there then is proven absent, and the cash goes back.
+        let ended = self.pays_under(&mute, "in_doubt").await;
+        self.world.hosts_later(6);
+        payments.cancel(&self.agent, ended).await.unwrap();
+        self.becomes(ended, "refused").await;
+        let kept = self.pays_under(&mute, "in_doubt").await;
+        self.world.hosts_later(12);
+        payments.cancel(&self.agent, kept).await.unwrap();
+        payments.give_back(&self.agent, ended, "the owner", true).await.unwrap().unwrap();
+        self.pays_under(&mute, "in_doubt").await;
+        let wrong = json!([{"host": "BAPENDA", "operation": "payment", "fault": "wrong_amount"}]);
+        let reopened = self.pays_under(&wrong, "integrity_hold").await;
+        self.world.hosts_later(18);
+        self.decide(reopened.0, Decision::Ask).await;
+        self.becomes(reopened, "confirmed").await;
+        self.pays_under(&wrong, "integrity_hold").await;
+    }
+
+    async fn half_paid(&self) {
+        let refuse =
+            json!([{"host": "JASA_RAHARJA", "operation": "payment", "fault": "refuse:ALREADY_PAID"}]);
+        self.pays_under(&refuse, "in_doubt").await;
+        let elsewhere = self.pays_under(&refuse, "in_doubt").await;
+        self.decide(elsewhere.0, Decision::PaidElsewhere).await;
+        self.becomes(elsewhere, "confirmed").await;
+        self.close_case_of(elsewhere).await;
+        let back = self.pays_under(&refuse, "in_doubt").await;
+        self.decide(back.0, Decision::Reverse).await;
+        self.becomes(back, "reversed").await;
+    }
+
+    async fn close_case_of(&self, id: PaymentId) {
+        let mut connection = self.world.app.db.requests.acquire().await.unwrap();
+        let case = sqlx::query("SELECT case_id FROM case_file WHERE payment_id = $1").bind(id.0);
+        let case: Uuid = case.fetch_one(&mut *connection).await.unwrap().get(0);
+        drop(connection);
+        self.decide(case, Decision::Close).await;
+    }
+
+    async fn reversals(&self) {
+        let whole = self.pays_under(&json!([]), "confirmed").await;
+        self.reverse(whole).await;
+        self.becomes(whole, "reversed").await;
+        let half = self.pays_under(&json!([]), "confirmed").await;
+        self.world.fault("JASA_RAHARJA", "reversal", "refuse:NOT_REVERSIBLE");
+        self.reverse(half).await;
+        self.becomes(half, "reversed").await;
+        let stays = self.pays_under(&json!([]), "confirmed").await;
+        self.world.fault("BAPENDA", "reversal", "refuse:NOT_REVERSIBLE");
+        self.reverse(stays).await;
+        self.becomes(stays, "confirmed").await;
+        let under_way = self.pays_under(&json!([]), "confirmed").await;
+        self.world.fault("*", "reversal", "http_500");
+        self.reverse(under_way).await;
+        self.becomes(under_way, "reversing").await;
+        self.world.no_faults();
+    }
+
+    async fn night(&self) {
+        let lost = json!([{"host": "BAPENDA", "operation": "payment", "fault": "reset_after_booking"}]);
+        let settled = self.pays_under(&lost, "in_doubt").await;
+        let today = self.world.app.clock.today();
+        for host in ["BAPENDA", "JASA_RAHARJA"] {
+            self.world.mock.close_day(&today.to_string(), host).unwrap();
+        }
+        // None of them touches the leg whose doubt the file ends.
+        let planted = json!([
+            {"host": "*", "operation": "settlement", "fault": "extra_row"},
+            {"host": "JASA_RAHARJA", "operation": "settlement", "fault": "missing_row"},
+        ]);
+        self.world.faults(planted);
+        self.world.night.run(today).await.unwrap();
+        self.world.night.run(today).await.unwrap();
+        self.world.no_faults();
+        self.world.app.payments.resolve_now(settled).await.unwrap();
+        self.becomes(settled, "confirmed").await;
+    }
+}
