@@ -12,6 +12,7 @@ mod faults;
 mod support;
 
 mod lookup;
+mod matrix;
 mod payment;
 mod reconciliation;
 mod verify;

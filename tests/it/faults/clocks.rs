@@ -71,7 +71,8 @@ async fn fault_53_after_cut_off_each_leg_belongs_to_its_own_hosts_day() {
     let paid = world.agent().pays(&quote).await;
     assert_eq!((paid.status, paid.state()), (StatusCode::CREATED, "confirmed"), "{}", paid.text);
     assert_eq!(paid.body["business_date"], today.next().to_string());
-    let day_of_jr = "SELECT (business_date - current_date)::bigint FROM payment_leg WHERE authority = 'JASA_RAHARJA'";
+    let day_of_jr =
+        "SELECT (business_date - current_date)::bigint FROM payment_leg WHERE authority = 'JASA_RAHARJA'";
     let offset = world.count(day_of_jr).await;
     assert!((0..=1).contains(&offset), "WIB may be a day ahead of UTC: {offset}");
     // Neither night misses what belongs to the other.
@@ -90,7 +91,9 @@ async fn fault_53_after_cut_off_each_leg_belongs_to_its_own_hosts_day() {
 async fn fault_53_hosts_that_answered_on_two_dates_are_asked_again() {
     let world = patient().await;
     world.hosts_later(seconds_to_tomorrow(&world, 5));
-    world.faults(json!([{"host": "BAPENDA", "operation": "inquiry", "nth": 1, "fault": "clock_skew_ms:-20000"}]));
+    world.faults(
+        json!([{"host": "BAPENDA", "operation": "inquiry", "nth": 1, "fault": "clock_skew_ms:-20000"}]),
+    );
     let quote = world.agent().looks_up(&world.vehicle()).await;
     let asked = world.mock.requests().iter().filter(|seen| seen.path == "/bapenda/v1/inquiries").count();
     assert_eq!(asked, 2);
@@ -109,7 +112,9 @@ async fn fault_53_a_payment_taken_before_midnight_and_booked_after_it_goes_by_th
     let world = patient().await;
     let quote = world.agent().looks_up(&world.vehicle()).await;
     let tomorrow = world.clock.today().next();
-    world.faults(json!([{"host": "BAPENDA", "operation": "payment", "nth": 1, "fault": "reset_after_booking"}]));
+    world.faults(
+        json!([{"host": "BAPENDA", "operation": "payment", "nth": 1, "fault": "reset_after_booking"}]),
+    );
     world.mock.close_day(&world.clock.today().to_string(), "BAPENDA").unwrap();
     let open = world.agent().pays(&quote).await;
     assert_eq!(world.settle_doubts().await, 0);

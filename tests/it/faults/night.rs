@@ -41,7 +41,11 @@ async fn fault_57_a_file_that_is_late_or_broken_has_no_effect_and_the_day_is_pub
         ]));
         assert!(world.night.run(today).await.is_err(), "{fault}");
         assert_eq!(world.count(TRACES).await, 0, "{fault}");
-        assert_eq!(world.agent().reads(&open.id()).await.state(), "in_doubt", "nothing is voided or booked by it");
+        assert_eq!(
+            world.agent().reads(&open.id()).await.state(),
+            "in_doubt",
+            "nothing is voided or booked by it"
+        );
     }
     assert_eq!(float(&world).await, spent);
     world.no_faults();
