@@ -16,6 +16,7 @@ mod api;
 mod append_only;
 mod idempotency;
 mod lookup;
+mod matrix;
 mod openapi;
 mod payment;
 mod receipt;
