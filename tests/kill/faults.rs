@@ -65,11 +65,6 @@ pub fn of_all_kinds(seed: u64, percent: u32) -> Value {
     json!({"seed": seed, "rules": rules})
 }
 
-/// One fault for a share of the calls of an operation.
-pub fn some(host: &str, operation: &str, (probability, fault): (f64, &str)) -> Value {
-    json!({"seed": 5, "rules": [{"host": host, "operation": operation, "probability": probability, "fault": fault}]})
-}
-
 /// Every host answers as it should.
 pub fn none() -> Value {
     json!({"seed": 0, "rules": []})

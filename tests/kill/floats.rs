@@ -21,7 +21,7 @@ use crate::stack::{PEOPLE, Plan, Stack};
 const FLOAT: i64 = 1_500_000;
 const OUTLETS: usize = 3;
 /// Acts of the outlets and of the people who top them up; each payment is several movements.
-const ACTS: usize = 900;
+const ACTS: usize = 1_100;
 const AT_ONCE: usize = 12;
 const SEED: u64 = 41;
 
