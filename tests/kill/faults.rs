@@ -53,10 +53,11 @@ pub fn of_all_kinds(seed: u64, percent: u32) -> Value {
     let mut rules = vec![];
     for host in HOSTS {
         for (operation, faults) in [("inquiry", &INQUIRY[..]), ("payment", &PAYMENT), ("status", &STATUS)] {
-            let share = f64::from(percent) / 100.0 / f64::from(u32::try_from(faults.len()).unwrap());
-            rules.extend(faults.iter().map(|fault| {
-                json!({"host": host, "operation": operation, "probability": format!("{share:.6}").parse::<f64>().unwrap(), "fault": fault})
-            }));
+            let millionths = percent * 10_000 / u32::try_from(faults.len()).unwrap();
+            let share: f64 = format!("0.{millionths:06}").parse().unwrap();
+            rules.extend(faults.iter().map(
+                |fault| json!({"host": host, "operation": operation, "probability": share, "fault": fault}),
+            ));
         }
     }
     rules.push(json!({"host": "BAPENDA", "operation": "payment", "probability": 0.005, "fault": "refuse:BILL_EXPIRED"}));

@@ -55,6 +55,7 @@ async fn of_four_gateways_that_look_at_once_exactly_one_runs_the_night() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_that_start_after_midnight_publish_the_night_once_between_them() {
+    const PUBLISHED: &str = "SELECT count(*) FROM night_run";
     let stack = Stack::up(Plan { gateways: 2, vehicles: 12, seed: 52, ..Plan::default() }).await;
     stack.hosts_clock(chrono::TimeDelta::days(-1)).await;
     pay_all(&stack, &stack.vehicles).await;
@@ -67,7 +68,6 @@ async fn two_gateways_that_start_after_midnight_publish_the_night_once_between_t
         stack.reconfigure(i, "[night]\nenabled = true\nat = \"00:00\"\n");
     }
     tokio::join!(stack.start_gateway(0), stack.start_gateway(1));
-    const PUBLISHED: &str = "SELECT count(*) FROM night_run";
     until("the night is published", async || (stack.count(PUBLISHED).await > 0).then_some(())).await;
     for i in 0..2 {
         stack.terminate_gateway(i);

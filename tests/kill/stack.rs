@@ -20,7 +20,7 @@ const PARTNER: &str = "OPOP-GATEWAY";
 const SECRET: &str = "a secret of this test";
 /// What every outlet begins with.
 pub const FLOAT: i64 = 2_000_000_000;
-/// Seeds of both people who may decide.
+/// Both people who may decide.
 pub const PEOPLE: [&str; 2] = ["bapenda.demo", "admin.demo"];
 
 /// The end of every gateway's configuration.
@@ -313,7 +313,7 @@ fn spawn_mock(folder: &Path, [bapenda, jasa_raharja]: [u16; 2], seed: u64) -> Pr
 /// Short deadlines, so that doubts settle within seconds; the lease just above what the configuration allows.
 fn configuration(folder: &Path, database: &Database, mock: [u16; 2], [api, ops]: [u16; 2]) -> String {
     let key = |name: &str| std::fs::read_to_string(folder.join("keys").join(name)).expect("a public key");
-    let receipt_key = folder.join("receipt.key.pem");
+    let receipt_key = folder.join("receipt.key.pem").display().to_string();
     let url = database.app_url();
     format!(
         "[http]\nlisten = \"127.0.0.1:{api}\"\nops_listen = \"127.0.0.1:{ops}\"\ndrain_s = 10\n\
