@@ -8,9 +8,16 @@
     reason = "test binary"
 )]
 
+mod faults;
 mod support;
 
+mod access;
+mod api;
+mod append_only;
+mod idempotency;
 mod lookup;
+mod openapi;
 mod payment;
+mod receipt;
 mod reconciliation;
 mod verify;

@@ -10,12 +10,14 @@ use samsat_gateway::domain::{Clock, PaymentId, Rupiah};
 use samsat_gateway::http::{App, Gateway, Running};
 use samsat_gateway::receipt::SigningKey;
 use samsat_gateway::reconciliation::Night;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
-use super::agent::{Client, Vehicle};
-use super::database::Database;
+use super::agent::{Client, Quote, Vehicle};
+use super::between::{Between, Said};
+use super::database::{self, Database};
+use super::line::Line;
 
 const PARTNER: &str = "OPOP-GATEWAY";
 const SECRET: &str = "a secret of this test";
@@ -26,13 +28,40 @@ pub const FLOAT: i64 = 2_000_000_000;
 pub struct Shape {
     pub agents: usize,
     pub seed: u64,
+    /// Puts a line that can be cut between the gateway and its database and hosts.
+    pub lines: bool,
     /// Changes the configuration before the gateway starts.
     pub config: fn(&mut Config),
+    /// Puts stand-ins before both hosts, that can change what they say: `World::hosts_say`.
+    pub between: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { agents: 2, seed: 7, config: |_| {} }
+        Self { agents: 2, seed: 7, lines: false, config: |_| {}, between: false }
+    }
+}
+
+/// What can be cut.
+pub struct Lines {
+    pub database: Line,
+    pub bapenda: Line,
+    pub jasa_raharja: Line,
+}
+
+impl Lines {
+    async fn laid(config: &mut Config) -> Self {
+        let database = Line::to(database::address_of(config.database.url.expose_secret())).await;
+        let bapenda = Line::to(database::address_of(&config.upstream.bapenda.url)).await;
+        let jasa_raharja = Line::to(database::address_of(&config.upstream.jasa_raharja.url)).await;
+        let url = config.database.url.expose_secret();
+        let (before, after) = (url.split_once('@'), url.rsplit_once('/'));
+        let (user, name) = (before.expect("a user").0, after.expect("a name").1);
+        config.database.url =
+            SecretString::from(format!("{user}@{}/{name}?sslmode=disable", database.address));
+        config.upstream.bapenda.url = format!("http://{}", bapenda.address);
+        config.upstream.jasa_raharja.url = format!("http://{}", jasa_raharja.address);
+        Self { database, bapenda, jasa_raharja }
     }
 }
 
@@ -50,8 +79,10 @@ pub struct World {
     /// Bapenda's officer and the operator: two people who may decide.
     pub people: (Person, Person),
     running: Option<Running>,
+    between: Option<Between>,
     vehicles: Vec<mock_bapenda::VehicleCase>,
     next: AtomicUsize,
+    lines: Option<Lines>,
     database: Database,
     folder: PathBuf,
 }
@@ -67,7 +98,13 @@ impl World {
         std::fs::create_dir_all(&folder).expect("a folder");
         let keys = generate_keys();
         let mock = start_mock(&keys, &folder, shape.seed).await;
-        let config = config(&database, &mock, &keys, &folder, shape.config);
+        let mut config = config(&database, &mock, &keys, &folder, shape.config);
+        let between = if shape.between { Some(Between::start(&mock, &keys).await) } else { None };
+        if let Some(between) = &between {
+            config.upstream.bapenda.url.clone_from(&between.bapenda_url);
+            config.upstream.jasa_raharja.url.clone_from(&between.jasa_raharja_url);
+        }
+        let lines = if shape.lines { Some(Lines::laid(&mut config).await) } else { None };
         let clock = Clock::system();
         let gateway = Gateway::open(config.clone(), clock.clone()).await.expect("a gateway opens");
         let (app, night) = (gateway.app.clone(), gateway.night.clone());
@@ -92,11 +129,18 @@ impl World {
             config,
             agents: clients,
             running: Some(running),
+            between,
             vehicles,
             next: AtomicUsize::new(0),
+            lines,
             database,
             folder,
         }
+    }
+
+    /// The lines of a world that has them.
+    pub fn lines(&self) -> &Lines {
+        self.lines.as_ref().expect("a world of the shape `lines`")
     }
 
     /// The first agent.
@@ -117,6 +161,18 @@ impl World {
         Vehicle { plate: vehicle.plate.clone(), chassis: vehicle.chassis_last5.clone() }
     }
 
+    /// The first payable vehicle whose quote is like that, looked up by the first agent.
+    pub async fn quote_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Quote {
+        for vehicle in self.mock.vehicles(1_500).into_iter().filter(|v| v.case == "PAYABLE") {
+            let vehicle = Vehicle { plate: vehicle.plate, chassis: vehicle.chassis_last5 };
+            let quote = self.agent().looks_up(&vehicle).await;
+            if wanted(&quote.body) {
+                return quote;
+            }
+        }
+        panic!("no vehicle with {what}");
+    }
+
     /// Every case that the mock lists.
     pub fn cases(&self) -> Vec<String> {
         let mut cases: Vec<String> = self.vehicles.iter().map(|v| v.case.clone()).collect();
@@ -132,9 +188,41 @@ impl World {
         new_agent(&self.app, &base, n, float, &self.people).await
     }
 
+    /// Suspends an agent, as the command does.
+    pub async fn suspends(&self, agent: &Client) {
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let agent =
+            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
+        agents::set_status(&mut connection, agent.agent_id, false).await.expect("a change");
+    }
+
+    /// Tops an agent's float up: proposed by one, approved by another.
+    pub async fn tops_up(&self, agent: &Client, amount: i64) {
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let agent =
+            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
+        drop(connection);
+        top_up(&self.app, &agent, amount, &self.people).await;
+    }
+
+    /// Takes a confirmed payment back: proposed by one, approved by another.
+    pub async fn reverses(&self, payment_id: &str) {
+        let id: PaymentId = payment_id.parse().expect("an id");
+        let (one, other) = &self.people;
+        let proposal =
+            self.app.payments.propose_reversal(id, "SALAH_KENDARAAN", one).await.expect("a proposal");
+        self.app.payments.approve(proposal, other).await.expect("an approval");
+    }
+
     /// A second gateway on the same database and the same hosts.
     pub async fn sister(&self) -> (App, Running, String) {
+        self.sister_with(|_| {}).await
+    }
+
+    /// A second gateway that is told something else.
+    pub async fn sister_with(&self, change: fn(&mut Config)) -> (App, Running, String) {
         let mut config = self.config.clone();
+        change(&mut config);
         config.http.instance = format!("sister-{}", uuid::Uuid::now_v7());
         let gateway = Gateway::open(config, self.clock.clone()).await.expect("a sister opens");
         let app = gateway.app.clone();
@@ -161,9 +249,32 @@ impl World {
         self.faults(serde_json::json!([]));
     }
 
+    /// From now on the hosts' answers are changed like this; the world needs `between`.
+    pub fn hosts_say(&self, change: impl Fn(&mut Said) + Send + Sync + 'static) {
+        self.between.as_ref().expect("a world with `between`").set(change);
+    }
+
+    /// Where the API and the operations port listen.
+    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
+        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
+    }
+
+    /// A connection of the role that owns nothing.
+    pub async fn app_connection(&self) -> PgConnection {
+        PgConnection::connect(&self.database.app_url()).await.expect("the test database answers")
+    }
+
     /// Moves both hosts' clock: what they were told not to book after is over.
     pub fn hosts_later(&self, seconds: i64) {
         self.mock.set_clock_offset_ms(seconds * 1000);
+    }
+
+    /// It is tomorrow at both hosts, and the gateway has heard so: a clock that jumps is believed when it is said twice.
+    pub async fn a_day_passes(&self) {
+        self.hosts_later(86_400);
+        for _ in 0..3 {
+            self.agent().asks(&self.vehicle()).await;
+        }
     }
 
     /// Asks about every open payment, due or not, a few times over; tells how many are still open.
@@ -230,9 +341,16 @@ impl World {
             assert_eq!(there["status"], status, "{authority} {reference}");
             here.insert((authority, reference.to_string()));
         }
+        // A booking after a refusal is known by its case.
+        let late: Vec<String> = sqlx::query_scalar(
+            "SELECT facts->>'reference' FROM case_file WHERE class = 'LATE_SUCCESS' AND facts->>'reference' IS NOT NULL",
+        )
+        .fetch_all(&mut self.admin_connection().await)
+        .await
+        .expect("cases");
         for host in ["BAPENDA", "JASA_RAHARJA"] {
             for (reference, booking) in book[host].as_object().into_iter().flatten() {
-                let known = here.contains(&(host.to_owned(), reference.clone()));
+                let known = here.contains(&(host.to_owned(), reference.clone())) || late.contains(reference);
                 assert!(
                     known || booking["status"] != "PAID",
                     "{host} booked {reference}, and we do not know it"
@@ -369,7 +487,7 @@ async fn top_up(app: &App, agent: &Agent, float: i64, (one, other): &(Person, Pe
         amount: Rupiah::new(float).expect("an amount"),
         bank: "BANK JATIM".to_owned(),
         deposited_on: app.clock.today(),
-        bank_reference: format!("UJI-{}", agent.agent_code),
+        bank_reference: format!("UJI-{}", uuid::Uuid::now_v7()),
     };
     let mut transaction = app.db.workers.begin().await.expect("a transaction");
     let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now())
