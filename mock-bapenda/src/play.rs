@@ -87,7 +87,10 @@ pub(crate) async fn play(state: &Arc<State>, call: Call, fault: Option<Fault>) -
         | Fault::Unsigned
         | Fault::WrongSignature
         | Fault::WrongAmount
-        | Fault::WrongPlate => match perform(state, &call, &honest).await {
+        | Fault::WrongPlate
+        | Fault::NoNumber
+        | Fault::NumberOfAnother
+        | Fault::RefuseAfterBooking(_) => match perform(state, &call, &honest).await {
             Ok(reply) => spoiled(state, &call, reply, &fault),
             Err(error) => answered(Err(error)),
         },
@@ -167,6 +170,22 @@ fn spoiled(state: &State, call: &Call, reply: Reply, fault: &Fault) -> Outcome {
         Fault::WrongPlate => {
             Outcome::Answer(altered(reply, |content| wrong_plate(state, call, content)), Seal::Proper)
         }
+        Fault::RefuseAfterBooking(code) => {
+            let refusal = Reply::refusal(call.operation, code, reply.at);
+            Outcome::Answer(refusal.once_written(reply.after), Seal::Proper)
+        }
+        Fault::NoNumber => Outcome::Answer(
+            altered(reply, |content| {
+                if let Some(members) = content.as_object_mut() {
+                    members.remove(call.host.number_member());
+                }
+            }),
+            Seal::Proper,
+        ),
+        Fault::NumberOfAnother => Outcome::Answer(
+            altered(reply, |content| number_of_another(state, call.host, content)),
+            Seal::Proper,
+        ),
         Fault::DelayMs(_)
         | Fault::ResetBefore
         | Fault::Hang
@@ -200,6 +219,17 @@ fn wrong_amount(content: &mut Value) {
         if let Some(amount) = content.get_mut(member) {
             *amount = json!(amount.as_i64().unwrap_or(0) + 1_000);
         }
+    }
+}
+
+/// The number of the first other booking of this host, where there is one.
+fn number_of_another(state: &State, host: Host, content: &mut Value) {
+    let member = host.number_member();
+    let book = state.book(host).shown();
+    let numbers = book.as_object().into_iter().flatten().map(|(_, booking)| &booking["number"]);
+    let other = numbers.filter(|number| Some(*number) != content.get(member)).min_by_key(|n| n.to_string());
+    if let Some(other) = other.cloned() {
+        content[member] = other;
     }
 }
 

@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     WrongPlate,
     BookLate,
     DuplicateDelivery,
+    /// Booked all the same: a host that breaks its own word.
+    RefuseAfterBooking(String),
+    NoNumber,
+    NumberOfAnother,
     Refuse(String),
     ClockSkewMs(i64),
     File(FileFault),
@@ -174,6 +178,10 @@ fn named(name: &str, value: Option<&str>) -> Result<Fault, String> {
         "clock_skew_ms" => {
             Fault::ClockSkewMs(number().ok_or("clock_skew_ms needs a number of milliseconds")?)
         }
+        "refuse_after_booking" => match value {
+            Some(code) if !code.is_empty() => Fault::RefuseAfterBooking(code.to_owned()),
+            _ => return Err("refuse_after_booking needs a code".to_owned()),
+        },
         "refuse" => match value {
             Some(code) if !code.is_empty() => Fault::Refuse(code.to_owned()),
             _ => return Err("refuse needs a code".to_owned()),
@@ -193,6 +201,8 @@ fn named(name: &str, value: Option<&str>) -> Result<Fault, String> {
         "wrong_plate" => Fault::WrongPlate,
         "book_late" => Fault::BookLate,
         "duplicate_delivery" => Fault::DuplicateDelivery,
+        "no_number" => Fault::NoNumber,
+        "number_of_another" => Fault::NumberOfAnother,
         _ => Fault::File(FileFault::named(name).ok_or_else(|| format!("unknown fault {name}"))?),
     })
 }

@@ -8,10 +8,19 @@
     reason = "test binary"
 )]
 
+mod faults;
 mod support;
 
+mod access;
+mod api;
+mod append_only;
+mod idempotency;
 mod decisions;
 mod lookup;
+mod matrix;
+mod openapi;
 mod payment;
+mod receipt;
 mod reconciliation;
+mod tidy;
 mod verify;

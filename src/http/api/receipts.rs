@@ -152,6 +152,7 @@ async fn body(
         Problem::internal()
     })?;
     let payment = payment::view(connection, Scope::All, stored.payment_id).await?;
+    let lines = lines(connection, (stored.payment_id, stored.kind)).await?;
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
     Ok(ReceiptBody {
@@ -161,7 +162,7 @@ async fn body(
         issued_at: rfc3339_wib(stored.issued_at),
         status: payment.map_or(Status::Unknown, |payment| status_of(payment.state)),
         copy_no: stored.copies,
-        lines: lines(connection, (stored.payment_id, stored.kind)).await?,
+        lines,
         facts,
         payload: stored.payload,
         signature,

@@ -23,6 +23,15 @@ fn url_of(user: &str, password: &str, database: &str) -> String {
     format!("postgres://{user}:{password}@{server}/{database}")
 }
 
+/// The address within a URL.
+pub fn address_of(url: &str) -> std::net::SocketAddr {
+    let (_, rest) = url.split_once("//").expect("a scheme");
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split_once('/').map_or(host, |(host, _)| host);
+    let mut found = std::net::ToSocketAddrs::to_socket_addrs(host).expect("a host and a port");
+    found.next().expect("an address")
+}
+
 /// A database that is dropped with its test.
 pub struct Database {
     pub name: String,
@@ -49,6 +58,15 @@ impl Database {
             .expect("connections end");
         let name = format!("t_{}", uuid::Uuid::now_v7().simple());
         create(&mut admin, &name, &self.name).await;
+        Self { name }
+    }
+
+    /// One that no migration has seen.
+    pub async fn empty() -> Self {
+        let name = format!("t_{}", uuid::Uuid::now_v7().simple());
+        let mut admin =
+            PgConnection::connect(&admin_url("postgres")).await.expect("the test cluster answers");
+        create(&mut admin, &name, "template1").await;
         Self { name }
     }
 

@@ -4,10 +4,17 @@
 //! clock (`hosts_later`).
 
 mod agent;
+mod between;
 mod database;
+mod deeds;
+mod line;
+mod setting;
+mod trouble;
 mod world;
 
 #[expect(unused_imports, reason = "named by those tests that need them")]
 pub use agent::{Answer, Client, Quote, Vehicle};
 pub use database::Database;
-pub use world::{Shape, World};
+pub use line::Mode;
+pub use trouble::hang_up;
+pub use world::{FLOAT, Shape, World};

@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mock_bapenda::{Keys, Mock, Options, generate_keys};
-use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, Person, Role};
+use mock_bapenda::{Mock, generate_keys};
+use samsat_gateway::agents::Person;
 use samsat_gateway::config::Config;
-use samsat_gateway::domain::{Clock, PaymentId, Rupiah};
+use samsat_gateway::domain::{Clock, PaymentId};
 use samsat_gateway::http::{App, Gateway, Running};
-use samsat_gateway::receipt::SigningKey;
 use samsat_gateway::reconciliation::Night;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::agent::{Client, Vehicle};
-use super::database::Database;
+use super::between::Between;
+use super::database::{self, Database};
+use super::line::Line;
+use super::setting::{client, config, new_agent, people, start_mock};
 
-const PARTNER: &str = "OPOP-GATEWAY";
-const SECRET: &str = "a secret of this test";
 /// What every agent begins with.
 pub const FLOAT: i64 = 2_000_000_000;
 
@@ -26,13 +26,40 @@ pub const FLOAT: i64 = 2_000_000_000;
 pub struct Shape {
     pub agents: usize,
     pub seed: u64,
+    /// Puts a line that can be cut between the gateway and its database and hosts.
+    pub lines: bool,
     /// Changes the configuration before the gateway starts.
     pub config: fn(&mut Config),
+    /// Puts stand-ins before both hosts, that can change what they say: `World::hosts_say`.
+    pub between: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { agents: 2, seed: 7, config: |_| {} }
+        Self { agents: 2, seed: 7, lines: false, config: |_| {}, between: false }
+    }
+}
+
+/// What can be cut.
+pub struct Lines {
+    pub database: Line,
+    pub bapenda: Line,
+    pub jasa_raharja: Line,
+}
+
+impl Lines {
+    async fn laid(config: &mut Config) -> Self {
+        let database = Line::to(database::address_of(config.database.url.expose_secret())).await;
+        let bapenda = Line::to(database::address_of(&config.upstream.bapenda.url)).await;
+        let jasa_raharja = Line::to(database::address_of(&config.upstream.jasa_raharja.url)).await;
+        let url = config.database.url.expose_secret();
+        let (before, after) = (url.split_once('@'), url.rsplit_once('/'));
+        let (user, name) = (before.expect("a user").0, after.expect("a name").1);
+        config.database.url =
+            SecretString::from(format!("{user}@{}/{name}?sslmode=disable", database.address));
+        config.upstream.bapenda.url = format!("http://{}", bapenda.address);
+        config.upstream.jasa_raharja.url = format!("http://{}", jasa_raharja.address);
+        Self { database, bapenda, jasa_raharja }
     }
 }
 
@@ -49,10 +76,12 @@ pub struct World {
     pub admin: Client,
     /// Bapenda's officer and the operator: two people who may decide.
     pub people: (Person, Person),
-    running: Option<Running>,
+    pub(super) running: Option<Running>,
+    pub(super) between: Option<Between>,
     vehicles: Vec<mock_bapenda::VehicleCase>,
     next: AtomicUsize,
-    database: Database,
+    lines: Option<Lines>,
+    pub(super) database: Database,
     folder: PathBuf,
 }
 
@@ -67,7 +96,13 @@ impl World {
         std::fs::create_dir_all(&folder).expect("a folder");
         let keys = generate_keys();
         let mock = start_mock(&keys, &folder, shape.seed).await;
-        let config = config(&database, &mock, &keys, &folder, shape.config);
+        let mut config = config(&database, &mock, &keys, &folder, shape.config);
+        let between = if shape.between { Some(Between::start(&mock, &keys).await) } else { None };
+        if let Some(between) = &between {
+            config.upstream.bapenda.url.clone_from(&between.bapenda_url);
+            config.upstream.jasa_raharja.url.clone_from(&between.jasa_raharja_url);
+        }
+        let lines = if shape.lines { Some(Lines::laid(&mut config).await) } else { None };
         let clock = Clock::system();
         let gateway = Gateway::open(config.clone(), clock.clone()).await.expect("a gateway opens");
         let (app, night) = (gateway.app.clone(), gateway.night.clone());
@@ -92,11 +127,18 @@ impl World {
             config,
             agents: clients,
             running: Some(running),
+            between,
             vehicles,
             next: AtomicUsize::new(0),
+            lines,
             database,
             folder,
         }
+    }
+
+    /// The lines of a world that has them.
+    pub fn lines(&self) -> &Lines {
+        self.lines.as_ref().expect("a world of the shape `lines`")
     }
 
     /// The first agent.
@@ -134,7 +176,13 @@ impl World {
 
     /// A second gateway on the same database and the same hosts.
     pub async fn sister(&self) -> (App, Running, String) {
+        self.sister_with(|_| {}).await
+    }
+
+    /// A second gateway that is told something else.
+    pub async fn sister_with(&self, change: fn(&mut Config)) -> (App, Running, String) {
         let mut config = self.config.clone();
+        change(&mut config);
         config.http.instance = format!("sister-{}", uuid::Uuid::now_v7());
         let gateway = Gateway::open(config, self.clock.clone()).await.expect("a sister opens");
         let app = gateway.app.clone();
@@ -230,9 +278,16 @@ impl World {
             assert_eq!(there["status"], status, "{authority} {reference}");
             here.insert((authority, reference.to_string()));
         }
+        // A booking after a refusal is known by its case.
+        let late: Vec<String> = sqlx::query_scalar(
+            "SELECT facts->>'reference' FROM case_file WHERE class = 'LATE_SUCCESS' AND facts->>'reference' IS NOT NULL",
+        )
+        .fetch_all(&mut self.admin_connection().await)
+        .await
+        .expect("cases");
         for host in ["BAPENDA", "JASA_RAHARJA"] {
             for (reference, booking) in book[host].as_object().into_iter().flatten() {
-                let known = here.contains(&(host.to_owned(), reference.clone()));
+                let known = here.contains(&(host.to_owned(), reference.clone())) || late.contains(reference);
                 assert!(
                     known || booking["status"] != "PAID",
                     "{host} booked {reference}, and we do not know it"
@@ -265,125 +320,4 @@ impl Drop for World {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.folder));
     }
-}
-
-async fn start_mock(keys: &Keys, folder: &std::path::Path, seed: u64) -> Mock {
-    let options = Options {
-        seed,
-        data_dir: folder.join("mock"),
-        partner_id: PARTNER.to_owned(),
-        secret: SECRET.to_owned(),
-        bapenda_key_pem: keys.bapenda_private_pem.clone(),
-        jasa_raharja_key_pem: keys.jasa_raharja_private_pem.clone(),
-        allow_faults: true,
-        bapenda_listen: "127.0.0.1:0".parse().expect("an address"),
-        jasa_raharja_listen: "127.0.0.1:0".parse().expect("an address"),
-    };
-    mock_bapenda::start(options).await.expect("the mock starts")
-}
-
-fn config(
-    database: &Database,
-    mock: &Mock,
-    keys: &Keys,
-    folder: &std::path::Path,
-    change: fn(&mut Config),
-) -> Config {
-    let key_file = folder.join("receipt.key.pem");
-    let (_, pem) = SigningKey::generate().expect("a key");
-    std::fs::write(&key_file, pem).expect("a key file");
-    let mut config = Config::load(None).expect("the defaults load");
-    config.http.listen = "127.0.0.1:0".to_owned();
-    config.http.ops_listen = "127.0.0.1:0".to_owned();
-    config.http.instance = format!("test-{}", uuid::Uuid::now_v7());
-    config.http.drain_s = 5;
-    config.database.url = SecretString::from(database.app_url());
-    config.database.pool_max = 8;
-    config.database.commit_deadline_ms = 4_000;
-    config.upstream.partner_id = PARTNER.to_owned();
-    config.upstream.secret = SecretString::from(SECRET);
-    config.upstream.connect_timeout_ms = 500;
-    config.upstream.total_timeout_ms = 1_500;
-    config.upstream.not_after_s = 3;
-    config.upstream.tolerance_s = 1;
-    config.upstream.bapenda.url = mock.bapenda_url();
-    config.upstream.bapenda.public_key_pem = keys.bapenda_public_pem.clone();
-    config.upstream.jasa_raharja.url = mock.jasa_raharja_url();
-    config.upstream.jasa_raharja.public_key_pem = keys.jasa_raharja_public_pem.clone();
-    config.payment.lease_s = 10;
-    config.receipt.signing_key_file = key_file.display().to_string();
-    config.night.enabled = false;
-    change(&mut config);
-    config
-}
-
-struct People {
-    decide: (Person, Person),
-    tokens: Vec<String>,
-}
-
-async fn people(app: &App) -> People {
-    let now = app.clock.now();
-    let mut connection = app.db.workers.acquire().await.expect("a connection");
-    let mut persons = vec![];
-    let mut tokens = vec![];
-    for role in [Role::Bapenda, Role::Auditor, Role::Admin] {
-        let person =
-            agents::add_person(&mut connection, &format!("{}.uji", role.as_str()), "no password", role, now)
-                .await
-                .expect("a person");
-        let token = agents::new_secret("usr_").expect("randomness");
-        let expires_at = now + chrono::TimeDelta::days(1);
-        agents::issue_token(&mut connection, person.person_id, &token, now, expires_at)
-            .await
-            .expect("a token");
-        persons.push(person);
-        tokens.push(token);
-    }
-    let admin = persons.pop().expect("three people");
-    let officer = persons.swap_remove(0);
-    People { decide: (officer, admin), tokens }
-}
-
-async fn new_agent(app: &App, base: &str, i: usize, float: i64, people: &(Person, Person)) -> Client {
-    let now = app.clock.now();
-    let mut transaction = app.db.workers.begin().await.expect("a transaction");
-    let new = NewAgent {
-        agent_code: format!("PSN-{i:04}"),
-        name: format!("Gerai uji {i}"),
-        nspp: None,
-        region: None,
-    };
-    let agent = agents::add_agent(&mut transaction, &new, now).await.expect("an agent");
-    let key = agents::new_secret("agt_").expect("randomness");
-    agents::issue_key(&mut transaction, agent.agent_id, &key, now).await.expect("a key");
-    transaction.commit().await.expect("a commit");
-    if float > 0 {
-        top_up(app, &agent, float, people).await;
-    }
-    client(base, &key, &agent.agent_code)
-}
-
-async fn top_up(app: &App, agent: &Agent, float: i64, (one, other): &(Person, Person)) {
-    let deposit = Deposit {
-        amount: Rupiah::new(float).expect("an amount"),
-        bank: "BANK JATIM".to_owned(),
-        deposited_on: app.clock.today(),
-        bank_reference: format!("UJI-{}", agent.agent_code),
-    };
-    let mut transaction = app.db.workers.begin().await.expect("a transaction");
-    let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now())
-        .await
-        .expect("a proposal");
-    transaction.commit().await.expect("a commit");
-    app.payments.approve(id, other).await.expect("an approval");
-}
-
-fn client(base: &str, credential: &str, code: &str) -> Client {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(std::time::Duration::from_secs(25))
-        .build()
-        .expect("a client");
-    Client { base: base.to_owned(), credential: credential.to_owned(), code: code.to_owned(), http }
 }
