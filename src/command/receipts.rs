@@ -16,7 +16,8 @@ pub(crate) enum ReceiptCommand {
     Verify {
         file: PathBuf,
         /// The public key, SPKI PEM: a file or the text itself. Without it, that of the configuration.
-        #[arg(long)]
+        // A PEM begins with hyphens.
+        #[arg(long, allow_hyphen_values = true)]
         key: Option<String>,
         #[arg(long)]
         json: bool,

@@ -65,6 +65,8 @@ pub struct Running {
     stop: CancellationToken,
     resolver_stop: watch::Sender<bool>,
     background: Vec<JoinHandle<()>>,
+    /// The operations port stays until the very end, so that `readyz` says that this gateway drains.
+    ops: (CancellationToken, JoinHandle<()>),
     tasks: TaskTracker,
     drain: Duration,
 }
@@ -138,10 +140,10 @@ impl Gateway {
             let (schedule, stop) = (Schedule::new(self.night, &config.night.at)?, stop.clone());
             background.push(tokio::spawn(async move { schedule.run(stop).await }));
         }
-        let ops_stop = stop.child_token();
-        background.push(tokio::spawn(serve(ops, ops_router(ops_state), limits, ops_stop)));
+        let ops_stop = CancellationToken::new();
+        let ops = (ops_stop.clone(), tokio::spawn(serve(ops, ops_router(ops_state), limits, ops_stop)));
         tracing::info!(%address, %ops_address, instance = config.instance(), "listening");
-        Ok(Running { address, ops_address, stop, resolver_stop, background, tasks, drain: limits.drain })
+        Ok(Running { address, ops_address, stop, resolver_stop, background, ops, tasks, drain: limits.drain })
     }
 }
 
@@ -158,10 +160,15 @@ impl Running {
                 "money steps were still under way; their leases end and others go on"
             );
         }
+        let (ops_stop, ops) = self.ops;
         for task in self.background {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a background task died");
             }
+        }
+        ops_stop.cancel();
+        if let Err(error) = ops.await {
+            tracing::error!(%error, "the operations port died");
         }
     }
 }

@@ -9,9 +9,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::change::{After, Change, Mover};
+use super::event::Event;
 use super::settle::write_accepted;
 use super::state::{LegState, Payment};
-use super::step::Event;
 use super::store;
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments};

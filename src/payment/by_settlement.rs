@@ -5,8 +5,8 @@
 //! and the row that says which file ended the doubt are one transaction.
 
 use super::change::{After, Change, Mover};
+use super::event::Event;
 use super::state::{Leg, LegState, Payment, State};
-use super::step::Event;
 use super::{PayError, Payments, store};
 use crate::domain::{PaymentId, Reference};
 use crate::upstream::Booking;

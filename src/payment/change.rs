@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::event::{Effect, Event, Forbidden, Limits};
 use super::state::{Payment, StateName};
-use super::step::{Effect, Event, Forbidden, Limits};
 use crate::audit;
 use crate::domain::{MoneyError, Reference, Rupiah, TransferId};
 use crate::ledger::{self, AccountNo, AgentAccount, For, Transfer};

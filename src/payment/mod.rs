@@ -12,10 +12,14 @@ mod begin_store;
 mod by_settlement;
 mod cancel;
 mod change;
+mod decision;
+mod event;
 mod give_back;
 mod journal;
+mod outcome;
 mod pay;
 mod resolver;
+mod reversal;
 mod settle;
 mod settle_store;
 mod state;
@@ -31,9 +35,9 @@ use chrono::TimeDelta;
 
 pub use approval::{Approved, Decision};
 pub use begin::BusinessRefusal;
+pub use event::{Effect, Event, Forbidden, Limits};
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
-pub use step::{Effect, Event, Forbidden, Limits};
 pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
 
 use crate::config::Config;

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::change::{After, Change, Mover};
+use super::event::Event;
 use super::pay::PARKED_MS;
 use super::state::{Leg, LegState, Payment, ReversalAnswer, State};
-use super::step::Event;
 use super::store::{self, Lease};
 use super::{PayError, Payments};
 use crate::domain::{Authority, PaymentId, Timestamp};

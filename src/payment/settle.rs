@@ -10,9 +10,9 @@ use chrono::Datelike;
 use sqlx::PgConnection;
 
 use super::change::SettleJob;
+use super::event::Effect;
 use super::journal::{Batch, Tools};
 use super::state::Payment;
-use super::step::Effect;
 use super::{begin_store, settle_store as store};
 use crate::audit;
 use crate::domain::{AgentId, BusinessDate, PaymentId, Rupiah, rfc3339_wib};

@@ -6,8 +6,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::change::{After, SettleJob};
+use super::event::Effect;
 use super::state::{Leg, LegState, Payment, ReversalAnswer, State, StateName};
-use super::step::Effect;
 use crate::domain::{CaseId, PaymentId, Timestamp};
 use crate::upstream::Evidence;
 

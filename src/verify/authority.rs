@@ -3,6 +3,8 @@
 //! A number that stands on a leg is proven by signed bytes under that leg's own reference: an answer, or a row of the
 //! settlement file that ended its doubt. Whether the bytes are signed is the business of `evidence` and `night`.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use futures_util::TryStreamExt;
 use serde::Deserialize;
@@ -181,7 +183,7 @@ impl Found {
         }
         if leg.payment_state.as_deref() == Some("refused") {
             self.refused += 1;
-            let late = said.paid && !said.taken_back && leg.late_success != Some(true);
+            let late = said.has(Word::Paid) && !said.has(Word::TakenBack) && leg.late_success != Some(true);
             if late && self.late.is_none() {
                 self.late = Some(named(
                     "its payment is refused, its authority has booked it, and there is no case LATE_SUCCESS",
@@ -191,31 +193,38 @@ impl Found {
     }
 }
 
-/// What was said under a leg's reference, all answers together.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of facts, each on its own, none excluding another")]
-struct Said {
+/// What can be said under a leg's reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
     /// A booking of this bill and amount.
-    paid: bool,
+    Paid,
     /// A booking of this bill and amount that was taken back.
-    taken_back: bool,
+    TakenBack,
     /// The booking that stands on the leg.
-    booked_so: bool,
+    BookedSo,
     /// The refusal that stands on the leg.
-    refused_so: bool,
+    RefusedSo,
     /// No such reference.
-    not_there: bool,
+    NotThere,
     /// The reversal that stands on the leg.
-    reversed_so: bool,
+    ReversedSo,
     /// A refused reversal.
-    reversal_refused: bool,
+    ReversalRefused,
 }
+
+/// All answers under one reference together.
+#[derive(Default)]
+struct Said(BTreeSet<Word>);
 
 impl Said {
     fn of(row: &Row) -> Self {
         let mut said = Self::default();
         said.hear(row);
         said
+    }
+
+    fn has(&self, word: Word) -> bool {
+        self.0.contains(&word)
     }
 
     fn hear(&mut self, row: &Row) {
@@ -225,19 +234,15 @@ impl Said {
             return;
         };
         let code = || serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.code).unwrap_or_default();
-        match (operation, status) {
-            ("payment" | "status", 200) => self.hear_booking(row, body),
-            ("payment", 400..=499) => self.refused_so |= row.refusal == Some(code()),
-            ("status", 404) => self.not_there |= code() == "UNKNOWN_REFERENCE",
-            ("reversal", 200) => {
-                self.reversed_so |= serde_json::from_slice::<Reversal>(body).is_ok_and(|said| {
-                    row.reversal_reference == Some(said.reversal_reference)
-                        && row.reversal_business_date == Some(said.business_date.date())
-                });
-            }
-            ("reversal", 400..=499) => self.reversal_refused = true,
-            _ => {}
-        }
+        let word = match (operation, status) {
+            ("payment" | "status", 200) => return self.hear_booking(row, body),
+            ("payment", 400..=499) if row.refusal == Some(code()) => Word::RefusedSo,
+            ("status", 404) if code() == "UNKNOWN_REFERENCE" => Word::NotThere,
+            ("reversal", 200) if row.is_reversed_by(body) => Word::ReversedSo,
+            ("reversal", 400..=499) => Word::ReversalRefused,
+            _ => return,
+        };
+        self.0.insert(word);
     }
 
     fn hear_booking(&mut self, row: &Row, body: &[u8]) {
@@ -247,33 +252,46 @@ impl Said {
         {
             return;
         }
-        self.paid |= booking.status == "PAID";
-        self.taken_back |= booking.status == "REVERSED";
-        self.booked_so |= booking.status == "PAID"
+        match booking.status.as_str() {
+            "PAID" => self.0.insert(Word::Paid),
+            "REVERSED" => self.0.insert(Word::TakenBack),
+            _ => false,
+        };
+        if booking.status == "PAID"
             && row.number.as_ref() == Some(&booking.ntpd)
             && row.booked_at.map(|at| at.timestamp_micros()) == Some(booking.booked_at.timestamp_micros())
-            && row.business_date == Some(booking.business_date.date());
+            && row.business_date == Some(booking.business_date.date())
+        {
+            self.0.insert(Word::BookedSo);
+        }
     }
 }
 
 impl Row {
+    fn is_reversed_by(&self, body: &[u8]) -> bool {
+        serde_json::from_slice::<Reversal>(body).is_ok_and(|said| {
+            self.reversal_reference == Some(said.reversal_reference)
+                && self.reversal_business_date == Some(said.business_date.date())
+        })
+    }
+
     fn unproven(&self, said: &Said) -> Option<&'static str> {
         let proofs = [
             (
-                self.number.is_none() || said.booked_so || self.by_file == Some(true),
+                self.number.is_none() || said.has(Word::BookedSo) || self.by_file == Some(true),
                 "its number, time and day are in no answer or file of its authority",
             ),
-            (self.state != "refused" || said.refused_so, "its authority never said that refusal"),
+            (self.state != "refused" || said.has(Word::RefusedSo), "its authority never said that refusal"),
             (
-                self.state != "absent" || said.not_there || said.taken_back,
+                self.state != "absent" || said.has(Word::NotThere) || said.has(Word::TakenBack),
                 "its authority never said that it is not there",
             ),
             (
-                self.reversal_state.as_deref() != Some("agreed") || said.reversed_so,
+                self.reversal_state.as_deref() != Some("agreed") || said.has(Word::ReversedSo),
                 "its authority never agreed to that reversal",
             ),
             (
-                self.reversal_state.as_deref() != Some("refused") || said.reversal_refused,
+                self.reversal_state.as_deref() != Some("refused") || said.has(Word::ReversalRefused),
                 "its authority never refused the reversal",
             ),
         ];

@@ -77,13 +77,17 @@ async fn says_otherwise(
     let mut rows = sqlx::query_as!(
         Row,
         r#"SELECT r.receipt_no, r.payment_id, r.kind, r.year, r.n, r.payload, r.issued_at, a.agent_code AS "agent_code?", p.agent_id = r.agent_id AS same_agent,
-                  p.plate AS "plate?", p.amount - CASE r.kind WHEN 'LUNAS' THEN coalesce((SELECT sum(l.amount)::bigint FROM payment_leg l WHERE l.payment_id = r.payment_id AND l.state = 'released'), 0) ELSE 0 END AS "amount?", p.fee AS "fee?", p.taken_at AS "taken_at?", q.quote->>'next_due_on' AS next_due_on,
-                  (SELECT jsonb_agg(jsonb_build_object('amount', l.amount, 'authority', l.authority, 'business_date', l.business_date, 'number', l.number) ORDER BY l.ordinal)
-                   FROM payment_leg l WHERE l.payment_id = r.payment_id AND (r.kind = 'TITIP' OR l.state <> 'released')) AS "legs: Json<Vec<LegFacts>>"
+                  p.plate AS "plate?", (p.amount - coalesce(l.left_out, 0))::bigint AS amount, p.fee AS "fee?", p.taken_at AS "taken_at?",
+                  q.quote->>'next_due_on' AS next_due_on, l.legs AS "legs: Json<Vec<LegFacts>>"
            FROM receipt r
            LEFT JOIN payment p USING (payment_id)
            LEFT JOIN agent a ON a.agent_id = r.agent_id
-           LEFT JOIN lookup q USING (lookup_id)"#
+           LEFT JOIN lookup q USING (lookup_id)
+           CROSS JOIN LATERAL (
+             SELECT sum(l.amount) FILTER (WHERE r.kind = 'LUNAS' AND l.state = 'released') AS left_out,
+                    jsonb_agg(jsonb_build_object('amount', l.amount, 'authority', l.authority, 'business_date', l.business_date, 'number', l.number) ORDER BY l.ordinal)
+                      FILTER (WHERE r.kind = 'TITIP' OR l.state <> 'released') AS legs
+             FROM payment_leg l WHERE l.payment_id = r.payment_id) l"#
     )
     .fetch(connection);
     let (mut checked, mut offender) = (0, None);
@@ -139,13 +143,13 @@ impl Row {
         says.into_iter().find(|(fits, _)| !fits).map(|(_, what)| what)
     }
 
-    /// A number on paper is the leg's for ever. One that is missing was unknown then; on a Bukti Lunas only a released
-    /// leg has none.
+    /// A number on paper is the leg's for ever. On a Bukti Titip one may be missing that was unknown then; a Bukti Lunas
+    /// speaks of booked legs only, and leaves out those that two people released.
     fn legs_fit(&self, facts: &Facts) -> bool {
         let Some(Json(legs)) = &self.legs else { return false };
         let fits = |signed: &LegFacts, leg: &LegFacts| {
             let unknown = signed.number.is_none() && signed.business_date.is_none();
-            let open = unknown && (facts.kind == Kind::Titip || leg.number.is_none());
+            let open = unknown && facts.kind == Kind::Titip;
             signed.authority == leg.authority && signed.amount == leg.amount && (open || signed == leg)
         };
         facts.legs.len() == legs.len() && facts.legs.iter().zip(legs).all(|(signed, leg)| fits(signed, leg))

@@ -11,8 +11,14 @@
 mod faults;
 mod support;
 
+mod access;
+mod api;
+mod append_only;
+mod idempotency;
 mod lookup;
 mod matrix;
+mod openapi;
 mod payment;
+mod receipt;
 mod reconciliation;
 mod verify;

@@ -10,8 +10,8 @@ mod table;
 
 use chrono::{TimeDelta, TimeZone, Utc};
 
+use super::event::{Effect, Event, Limits};
 use super::state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
-use super::step::{Effect, Event, Limits};
 use crate::domain::{
     AgentId, Authority, BusinessDate, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId,
 };

@@ -92,13 +92,13 @@ async fn fault_53_hosts_that_answered_on_two_dates_are_asked_again() {
     let world = patient().await;
     world.hosts_later(seconds_to_tomorrow(&world, 5));
     world.faults(
-        json!([{"host": "BAPENDA", "operation": "inquiry", "nth": 1, "fault": "clock_skew_ms:-20000"}]),
+        json!([{"host": "JASA_RAHARJA", "operation": "inquiry", "nth": 1, "fault": "clock_skew_ms:-20000"}]),
     );
     let quote = world.agent().looks_up(&world.vehicle()).await;
     let asked = world.mock.requests().iter().filter(|seen| seen.path == "/bapenda/v1/inquiries").count();
     assert_eq!(asked, 2);
     assert_eq!(quote.body["business_date"], world.clock.today().next().to_string());
-    world.faults(json!([{"host": "BAPENDA", "operation": "inquiry", "fault": "clock_skew_ms:-20000"}]));
+    world.faults(json!([{"host": "JASA_RAHARJA", "operation": "inquiry", "fault": "clock_skew_ms:-20000"}]));
     let refused = world.agent().asks(&world.vehicle()).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE"));
     world.no_faults();

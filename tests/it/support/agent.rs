@@ -32,6 +32,19 @@ impl Answer {
         self.body["payment_id"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Asserts that it is a whole problem (RFC 9457) of that status and code, with that word on retrying.
+    pub fn is_problem(&self, status: u16, code: &str, retry: &str) {
+        assert_eq!((self.status.as_u16(), self.code()), (status, code), "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{code}");
+        assert_eq!(self.body["status"], status, "{code}");
+        assert_eq!(self.body["retry"], retry, "{code}");
+        assert_eq!(self.body["type"], format!("urn:samsat-opop:problem:{}", code.to_ascii_lowercase()));
+        for member in ["title", "detail"] {
+            assert!(self.body[member].as_str().is_some_and(|text| text.len() > 5), "{code}: {member}");
+        }
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{code}");
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -114,6 +127,11 @@ impl Client {
     pub async fn pays_with(&self, key: &str, quote: &Quote) -> Answer {
         let body = json!({"lookup_id": quote.lookup_id, "amount": quote.total});
         self.send(Method::POST, "/v1/payments", &[("Idempotency-Key", key)], Some(&body)).await
+    }
+
+    /// Sends a payment as told, key and all.
+    pub async fn sends_payment(&self, headers: &[(&str, &str)], body: &Value) -> Answer {
+        self.send(Method::POST, "/v1/payments", headers, Some(body)).await
     }
 
     /// Pays with a key of its own.

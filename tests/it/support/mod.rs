@@ -4,6 +4,7 @@
 //! clock (`hosts_later`).
 
 mod agent;
+mod between;
 mod database;
 mod line;
 mod trouble;

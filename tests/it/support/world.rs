@@ -12,9 +12,10 @@ use samsat_gateway::receipt::SigningKey;
 use samsat_gateway::reconciliation::Night;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
-use super::agent::{Client, Vehicle};
+use super::agent::{Client, Quote, Vehicle};
+use super::between::{Between, Said};
 use super::database::{self, Database};
 use super::line::Line;
 
@@ -31,11 +32,13 @@ pub struct Shape {
     pub lines: bool,
     /// Changes the configuration before the gateway starts.
     pub config: fn(&mut Config),
+    /// Puts stand-ins before both hosts, that can change what they say: `World::hosts_say`.
+    pub between: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { agents: 2, seed: 7, lines: false, config: |_| {} }
+        Self { agents: 2, seed: 7, lines: false, config: |_| {}, between: false }
     }
 }
 
@@ -76,6 +79,7 @@ pub struct World {
     /// Bapenda's officer and the operator: two people who may decide.
     pub people: (Person, Person),
     running: Option<Running>,
+    between: Option<Between>,
     vehicles: Vec<mock_bapenda::VehicleCase>,
     next: AtomicUsize,
     lines: Option<Lines>,
@@ -95,6 +99,11 @@ impl World {
         let keys = generate_keys();
         let mock = start_mock(&keys, &folder, shape.seed).await;
         let mut config = config(&database, &mock, &keys, &folder, shape.config);
+        let between = if shape.between { Some(Between::start(&mock, &keys).await) } else { None };
+        if let Some(between) = &between {
+            config.upstream.bapenda.url.clone_from(&between.bapenda_url);
+            config.upstream.jasa_raharja.url.clone_from(&between.jasa_raharja_url);
+        }
         let lines = if shape.lines { Some(Lines::laid(&mut config).await) } else { None };
         let clock = Clock::system();
         let gateway = Gateway::open(config.clone(), clock.clone()).await.expect("a gateway opens");
@@ -120,6 +129,7 @@ impl World {
             config,
             agents: clients,
             running: Some(running),
+            between,
             vehicles,
             next: AtomicUsize::new(0),
             lines,
@@ -151,6 +161,18 @@ impl World {
         Vehicle { plate: vehicle.plate.clone(), chassis: vehicle.chassis_last5.clone() }
     }
 
+    /// The first payable vehicle whose quote is like that, looked up by the first agent.
+    pub async fn quote_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Quote {
+        for vehicle in self.mock.vehicles(1_500).into_iter().filter(|v| v.case == "PAYABLE") {
+            let vehicle = Vehicle { plate: vehicle.plate, chassis: vehicle.chassis_last5 };
+            let quote = self.agent().looks_up(&vehicle).await;
+            if wanted(&quote.body) {
+                return quote;
+            }
+        }
+        panic!("no vehicle with {what}");
+    }
+
     /// Every case that the mock lists.
     pub fn cases(&self) -> Vec<String> {
         let mut cases: Vec<String> = self.vehicles.iter().map(|v| v.case.clone()).collect();
@@ -164,6 +186,32 @@ impl World {
         let base = self.agents.first().map(|a| a.base.clone()).expect("an agent");
         let n = 900 + self.next.fetch_add(1, Ordering::SeqCst);
         new_agent(&self.app, &base, n, float, &self.people).await
+    }
+
+    /// Suspends an agent, as the command does.
+    pub async fn suspends(&self, agent: &Client) {
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let agent =
+            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
+        agents::set_status(&mut connection, agent.agent_id, false).await.expect("a change");
+    }
+
+    /// Tops an agent's float up: proposed by one, approved by another.
+    pub async fn tops_up(&self, agent: &Client, amount: i64) {
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let agent =
+            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
+        drop(connection);
+        top_up(&self.app, &agent, amount, &self.people).await;
+    }
+
+    /// Takes a confirmed payment back: proposed by one, approved by another.
+    pub async fn reverses(&self, payment_id: &str) {
+        let id: PaymentId = payment_id.parse().expect("an id");
+        let (one, other) = &self.people;
+        let proposal =
+            self.app.payments.propose_reversal(id, "SALAH_KENDARAAN", one).await.expect("a proposal");
+        self.app.payments.approve(proposal, other).await.expect("an approval");
     }
 
     /// A second gateway on the same database and the same hosts.
@@ -201,9 +249,32 @@ impl World {
         self.faults(serde_json::json!([]));
     }
 
+    /// From now on the hosts' answers are changed like this; the world needs `between`.
+    pub fn hosts_say(&self, change: impl Fn(&mut Said) + Send + Sync + 'static) {
+        self.between.as_ref().expect("a world with `between`").set(change);
+    }
+
+    /// Where the API and the operations port listen.
+    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
+        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
+    }
+
+    /// A connection of the role that owns nothing.
+    pub async fn app_connection(&self) -> PgConnection {
+        PgConnection::connect(&self.database.app_url()).await.expect("the test database answers")
+    }
+
     /// Moves both hosts' clock: what they were told not to book after is over.
     pub fn hosts_later(&self, seconds: i64) {
         self.mock.set_clock_offset_ms(seconds * 1000);
+    }
+
+    /// It is tomorrow at both hosts, and the gateway has heard so: a clock that jumps is believed when it is said twice.
+    pub async fn a_day_passes(&self) {
+        self.hosts_later(86_400);
+        for _ in 0..3 {
+            self.agent().asks(&self.vehicle()).await;
+        }
     }
 
     /// Asks about every open payment, due or not, a few times over; tells how many are still open.
@@ -416,7 +487,7 @@ async fn top_up(app: &App, agent: &Agent, float: i64, (one, other): &(Person, Pe
         amount: Rupiah::new(float).expect("an amount"),
         bank: "BANK JATIM".to_owned(),
         deposited_on: app.clock.today(),
-        bank_reference: format!("UJI-{}", agent.agent_code),
+        bank_reference: format!("UJI-{}", uuid::Uuid::now_v7()),
     };
     let mut transaction = app.db.workers.begin().await.expect("a transaction");
     let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now())

@@ -1,7 +1,7 @@
 //! A day on which everything happens that can, so that every check has something to look at.
 
 use samsat_gateway::agents::{self, Agent};
-use samsat_gateway::domain::{ChassisLast5, PaymentId, Plate, ProposalId, Rupiah};
+use samsat_gateway::domain::{Authority, ChassisLast5, PaymentId, Plate, ProposalId, Rupiah};
 use samsat_gateway::lookup::Lookup;
 use samsat_gateway::payment::{Decision, PayError, PayRequest, PaymentView, Scope};
 use samsat_gateway::receipt::count_copy;
@@ -80,6 +80,14 @@ impl Day {
         PaymentId(payment.payment_id)
     }
 
+    /// Every `not_after` is over, and the gateway has heard so: it believes no clock that runs ahead in one answer.
+    async fn later(&self, seconds: i64) {
+        self.world.hosts_later(seconds);
+        for authority in Authority::ALL {
+            self.world.app.upstream.host(authority).greet().await;
+        }
+    }
+
     async fn becomes(&self, id: PaymentId, state: &str) {
         let payment = self.world.app.payments.view(Scope::All, id).await.unwrap().unwrap();
         assert_eq!(payment.state.as_str(), state, "{payment:?}");
@@ -143,17 +151,17 @@ impl Day {
         }
         // The hosts' clock passes every not_after: what is not there then is proven absent, and the cash goes back.
         let ended = self.pays_under(&mute, "in_doubt").await;
-        self.world.hosts_later(6);
+        self.later(6).await;
         payments.cancel(&self.agent, ended).await.unwrap();
         self.becomes(ended, "refused").await;
         let kept = self.pays_under(&mute, "in_doubt").await;
-        self.world.hosts_later(12);
+        self.later(12).await;
         payments.cancel(&self.agent, kept).await.unwrap();
         payments.give_back(&self.agent, ended, "the owner", true).await.unwrap().unwrap();
         self.pays_under(&mute, "in_doubt").await;
         let wrong = json!([{"host": "BAPENDA", "operation": "payment", "fault": "wrong_amount"}]);
         let reopened = self.pays_under(&wrong, "integrity_hold").await;
-        self.world.hosts_later(18);
+        self.later(18).await;
         self.decide(reopened.0, Decision::Ask).await;
         self.becomes(reopened, "confirmed").await;
         self.pays_under(&wrong, "integrity_hold").await;
