@@ -21,4 +21,5 @@ mod openapi;
 mod payment;
 mod receipt;
 mod reconciliation;
+mod tidy;
 mod verify;

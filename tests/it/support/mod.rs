@@ -7,7 +7,9 @@ mod agent;
 mod between;
 mod books;
 mod database;
+mod deeds;
 mod line;
+mod setting;
 mod trouble;
 mod world;
 
