@@ -15,6 +15,7 @@ mod access;
 mod api;
 mod append_only;
 mod idempotency;
+mod decisions;
 mod lookup;
 mod matrix;
 mod openapi;
