@@ -9,6 +9,7 @@
 mod approval;
 mod begin;
 mod begin_store;
+mod beginning;
 mod by_settlement;
 mod cancel;
 mod change;

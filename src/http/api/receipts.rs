@@ -152,6 +152,9 @@ async fn body(
         Problem::internal()
     })?;
     let payment = payment::view(connection, Scope::All, stored.payment_id).await?;
+    let mut lines = lines(connection, stored.payment_id).await?;
+    // What two people released is owed to the citizen: the paper does not speak of it.
+    lines.retain(|line| facts.legs.iter().any(|leg| leg.authority.as_str() == line.authority));
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
     Ok(ReceiptBody {
@@ -161,7 +164,7 @@ async fn body(
         issued_at: rfc3339_wib(stored.issued_at),
         status: payment.map_or(Status::Unknown, |payment| status_of(payment.state)),
         copy_no: stored.copies,
-        lines: lines(connection, stored.payment_id).await?,
+        lines,
         facts,
         payload: stored.payload,
         signature,

@@ -6,7 +6,9 @@
 mod agent;
 mod between;
 mod database;
+mod deeds;
 mod line;
+mod setting;
 mod trouble;
 mod world;
 
