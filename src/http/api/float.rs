@@ -35,7 +35,7 @@ pub struct EntriesQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct EntriesPage {
     items: Vec<Entry>,
-    next_cursor: Option<i64>,
+    next_cursor: Option<String>,
 }
 
 /// Movements of the float, newest first.
@@ -53,6 +53,6 @@ pub async fn entries(
     let limit = page(query.limit)?;
     let mut connection = app.db.requests.acquire().await?;
     let items = ledger::entries(&mut connection, agent.agent_id, query.cursor, limit).await?;
-    let next_cursor = items.last().map(|entry| entry.seq).filter(|seq| *seq > 1);
+    let next_cursor = items.last().map(|entry| entry.seq).filter(|seq| *seq > 1).map(|seq| seq.to_string());
     Ok(Json(EntriesPage { items, next_cursor }))
 }

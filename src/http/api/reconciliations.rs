@@ -68,7 +68,7 @@ pub struct ItemsQuery {
 #[derive(Debug, Serialize)]
 pub struct ItemsPage {
     items: Vec<Line>,
-    next_cursor: Option<i32>,
+    next_cursor: Option<String>,
 }
 
 /// The classified lines of a date's run, in canonical order.
@@ -93,7 +93,7 @@ pub async fn items(
     let wanted = Wanted { class, after: query.cursor.unwrap_or(0), limit };
     let items = reading::lines(&mut connection, run.run_id, wanted).await?;
     let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-    let next_cursor = if full { items.last().map(|line| line.ordinal) } else { None };
+    let next_cursor = if full { items.last().map(|line| line.ordinal.to_string()) } else { None };
     Ok(Json(ItemsPage { items, next_cursor }))
 }
 
