@@ -1,4 +1,4 @@
-//! Through HTTP, with a real PostgreSQL and the real mock, a database of its own for every test.
+//! Through HTTP, with a real `PostgreSQL` and the real mock, a database of its own for every test.
 
 #![expect(
     clippy::unwrap_used,

@@ -67,6 +67,10 @@ impl World {
     }
 
     pub async fn shaped(shape: Shape) -> Self {
+        Box::pin(Self::made(shape)).await
+    }
+
+    async fn made(shape: Shape) -> Self {
         let database = Database::create().await;
         let folder = std::env::temp_dir().join(format!("samsat-it-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -168,6 +172,7 @@ impl World {
     }
 
     /// Faults from now on: a list of rules as the protocol page has them.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the rules in place with json!")]
     pub fn faults(&self, rules: Value) {
         self.mock
             .set_faults(serde_json::json!({"seed": 11, "rules": rules}))
