@@ -127,7 +127,11 @@ pub fn fits(file: &Settlement, taken: &[Taken]) -> Result<Link, Misfit> {
         return Err(Misfit::Chain { sender, date, previous });
     }
     let named = |known: &Taken| known.date == previous && known.sha256 == header.previous_sha256;
-    if (zeros && header.sequence == 1) || taken.iter().any(named) { Ok(Link::Proven) } else { Ok(Link::AskForPredecessor) }
+    if (zeros && header.sequence == 1) || taken.iter().any(named) {
+        Ok(Link::Proven)
+    } else {
+        Ok(Link::AskForPredecessor)
+    }
 }
 
 /// Compares a file whose predecessor we never took with what the sender shows of the previous date.
