@@ -23,11 +23,14 @@ pub async fn show(State(app): State<App>, AsAgent(agent): AsAgent) -> Result<Jso
 
 /// Which movements.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct EntriesQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
