@@ -15,6 +15,8 @@ mod access;
 mod api;
 mod append_only;
 mod idempotency;
+mod limits;
+mod logs;
 mod lookup;
 mod openapi;
 mod payment;
