@@ -17,6 +17,8 @@ mod api;
 mod append_only;
 mod decisions;
 mod idempotency;
+mod limits;
+mod logs;
 mod lookup;
 mod matrix;
 mod openapi;
