@@ -1,5 +1,7 @@
 //! Request bodies, keys and cursors, parsed once at the edge.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -8,6 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::App;
 use super::problem::{Problem, Retry};
+
+/// How long a body may take to arrive: a slow line at a village counter does, a silent client does not.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// A JSON body of that shape; unknown members are refused by the shape itself.
 #[derive(Debug)]
@@ -19,7 +24,9 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let json =
             request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(is_json);
-        let bytes = Bytes::from_request(request, app).await.map_err(|e| {
+        let arrived = tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, app)).await;
+        let late = || Problem::bad_request("the body did not arrive in time");
+        let bytes = arrived.map_err(|_| late())?.map_err(|e| {
             if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::new(
                     e.status(),

@@ -133,7 +133,7 @@ async fn a_receipt_is_open_while_a_reversal_is_under_way_and_revoked_after_it() 
     let paid = world.agent().pays(&quote).await;
     let payload = payload_of(&receipt_of(world.agent(), &paid).await);
     world.fault("BAPENDA", "reversal", "reset_before");
-    world.reverses(&paid.id()).await;
+    world.take_back(&paid.id()).await;
     assert_eq!(world.agent().reads(&paid.id()).await.state(), "reversing");
     assert_eq!(worth(&world, &payload).await, (true, "OPEN".to_owned()));
     world.no_faults();

@@ -173,7 +173,7 @@ fn refused(refusal: BusinessRefusal) -> Problem {
 /// `404` for what is not this agent's.
 #[utoipa::path(post, path = "/v1/payments/{payment_id}/cancel", security(("bearer" = [])), params(("payment_id" = Uuid, Path)),
     responses((status = 200, body = PaymentView, description = "Refused"), (status = 401, body = ProblemBody),
-    (status = 404, body = ProblemBody), (status = 409, body = PaymentView, description = "Not now: its state")))]
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = PaymentView, description = "Not now: its state")))]
 pub async fn cancel(
     State(app): State<App>,
     AsAgent(agent): AsAgent,
@@ -202,7 +202,8 @@ pub struct ReturnRequest {
 /// `404` when nothing is owed for that payment.
 #[utoipa::path(post, path = "/v1/payments/{payment_id}/return", request_body = ReturnRequest, security(("bearer" = [])),
     params(("payment_id" = Uuid, Path)), responses((status = 200, body = PaymentView), (status = 400, body = ProblemBody),
-    (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 413, body = ProblemBody)))]
 pub async fn give_back(
     State(app): State<App>,
     AsAgent(agent): AsAgent,
@@ -245,6 +246,7 @@ pub async fn show(
 
 /// Which payments.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentsQuery {
     /// Taken on that WIB date.
@@ -255,6 +257,7 @@ pub struct PaymentsQuery {
     /// `next_cursor` of the page before.
     cursor: Option<Uuid>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 

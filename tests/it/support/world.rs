@@ -3,24 +3,21 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mock_bapenda::{Keys, Mock, Options, generate_keys};
-use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, Person, Role};
+use mock_bapenda::{Mock, generate_keys};
+use samsat_gateway::agents::Person;
 use samsat_gateway::config::Config;
-use samsat_gateway::domain::{Clock, PaymentId, Rupiah};
+use samsat_gateway::domain::{Clock, PaymentId};
 use samsat_gateway::http::{App, Gateway, Running};
-use samsat_gateway::receipt::SigningKey;
 use samsat_gateway::reconciliation::Night;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
-use super::agent::{Client, Quote, Vehicle};
-use super::between::{Between, Said};
-use super::database::{self, Database};
-use super::line::Line;
+use super::agent::{Client, Vehicle};
+use super::between::Between;
+use super::database::Database;
+use super::line::Lines;
+use super::setting::{client, config, new_agent, people, start_mock};
 
-const PARTNER: &str = "OPOP-GATEWAY";
-const SECRET: &str = "a secret of this test";
 /// What every agent begins with.
 pub const FLOAT: i64 = 2_000_000_000;
 
@@ -42,29 +39,6 @@ impl Default for Shape {
     }
 }
 
-/// What can be cut.
-pub struct Lines {
-    pub database: Line,
-    pub bapenda: Line,
-    pub jasa_raharja: Line,
-}
-
-impl Lines {
-    async fn laid(config: &mut Config) -> Self {
-        let database = Line::to(database::address_of(config.database.url.expose_secret())).await;
-        let bapenda = Line::to(database::address_of(&config.upstream.bapenda.url)).await;
-        let jasa_raharja = Line::to(database::address_of(&config.upstream.jasa_raharja.url)).await;
-        let url = config.database.url.expose_secret();
-        let (before, after) = (url.split_once('@'), url.rsplit_once('/'));
-        let (user, name) = (before.expect("a user").0, after.expect("a name").1);
-        config.database.url =
-            SecretString::from(format!("{user}@{}/{name}?sslmode=disable", database.address));
-        config.upstream.bapenda.url = format!("http://{}", bapenda.address);
-        config.upstream.jasa_raharja.url = format!("http://{}", jasa_raharja.address);
-        Self { database, bapenda, jasa_raharja }
-    }
-}
-
 /// A database, both authorities, a gateway, and people.
 pub struct World {
     pub app: App,
@@ -78,12 +52,12 @@ pub struct World {
     pub admin: Client,
     /// Bapenda's officer and the operator: two people who may decide.
     pub people: (Person, Person),
-    running: Option<Running>,
-    between: Option<Between>,
+    pub(super) running: Option<Running>,
+    pub(super) between: Option<Between>,
     vehicles: Vec<mock_bapenda::VehicleCase>,
     next: AtomicUsize,
     lines: Option<Lines>,
-    database: Database,
+    pub(super) database: Database,
     folder: PathBuf,
 }
 
@@ -93,6 +67,10 @@ impl World {
     }
 
     pub async fn shaped(shape: Shape) -> Self {
+        Box::pin(Self::made(shape)).await
+    }
+
+    async fn made(shape: Shape) -> Self {
         let database = Database::create().await;
         let folder = std::env::temp_dir().join(format!("samsat-it-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -161,18 +139,6 @@ impl World {
         Vehicle { plate: vehicle.plate.clone(), chassis: vehicle.chassis_last5.clone() }
     }
 
-    /// The first payable vehicle whose quote is like that, looked up by the first agent.
-    pub async fn quote_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Quote {
-        for vehicle in self.mock.vehicles(1_500).into_iter().filter(|v| v.case == "PAYABLE") {
-            let vehicle = Vehicle { plate: vehicle.plate, chassis: vehicle.chassis_last5 };
-            let quote = self.agent().looks_up(&vehicle).await;
-            if wanted(&quote.body) {
-                return quote;
-            }
-        }
-        panic!("no vehicle with {what}");
-    }
-
     /// Every case that the mock lists.
     pub fn cases(&self) -> Vec<String> {
         let mut cases: Vec<String> = self.vehicles.iter().map(|v| v.case.clone()).collect();
@@ -186,32 +152,6 @@ impl World {
         let base = self.agents.first().map(|a| a.base.clone()).expect("an agent");
         let n = 900 + self.next.fetch_add(1, Ordering::SeqCst);
         new_agent(&self.app, &base, n, float, &self.people).await
-    }
-
-    /// Suspends an agent, as the command does.
-    pub async fn suspends(&self, agent: &Client) {
-        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
-        let agent =
-            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
-        agents::set_status(&mut connection, agent.agent_id, false).await.expect("a change");
-    }
-
-    /// Tops an agent's float up: proposed by one, approved by another.
-    pub async fn tops_up(&self, agent: &Client, amount: i64) {
-        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
-        let agent =
-            agents::agent_by_code(&mut connection, &agent.code).await.expect("a row").expect("an agent");
-        drop(connection);
-        top_up(&self.app, &agent, amount, &self.people).await;
-    }
-
-    /// Takes a confirmed payment back: proposed by one, approved by another.
-    pub async fn reverses(&self, payment_id: &str) {
-        let id: PaymentId = payment_id.parse().expect("an id");
-        let (one, other) = &self.people;
-        let proposal =
-            self.app.payments.propose_reversal(id, "SALAH_KENDARAAN", one).await.expect("a proposal");
-        self.app.payments.approve(proposal, other).await.expect("an approval");
     }
 
     /// A second gateway on the same database and the same hosts.
@@ -232,6 +172,7 @@ impl World {
     }
 
     /// Faults from now on: a list of rules as the protocol page has them.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the rules in place with json!")]
     pub fn faults(&self, rules: Value) {
         self.mock
             .set_faults(serde_json::json!({"seed": 11, "rules": rules}))
@@ -249,32 +190,9 @@ impl World {
         self.faults(serde_json::json!([]));
     }
 
-    /// From now on the hosts' answers are changed like this; the world needs `between`.
-    pub fn hosts_say(&self, change: impl Fn(&mut Said) + Send + Sync + 'static) {
-        self.between.as_ref().expect("a world with `between`").set(change);
-    }
-
-    /// Where the API and the operations port listen.
-    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
-        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
-    }
-
-    /// A connection of the role that owns nothing.
-    pub async fn app_connection(&self) -> PgConnection {
-        PgConnection::connect(&self.database.app_url()).await.expect("the test database answers")
-    }
-
     /// Moves both hosts' clock: what they were told not to book after is over.
     pub fn hosts_later(&self, seconds: i64) {
         self.mock.set_clock_offset_ms(seconds * 1000);
-    }
-
-    /// It is tomorrow at both hosts, and the gateway has heard so: a clock that jumps is believed when it is said twice.
-    pub async fn a_day_passes(&self) {
-        self.hosts_later(86_400);
-        for _ in 0..3 {
-            self.agent().asks(&self.vehicle()).await;
-        }
     }
 
     /// Asks about every open payment, due or not, a few times over; tells how many are still open.
@@ -309,62 +227,6 @@ impl World {
         self.database.copy().await
     }
 
-    pub fn owner_url(&self) -> String {
-        self.database.owner_url()
-    }
-
-    /// Bookings of a host that stand as PAID.
-    pub fn booked(&self, host: &str) -> usize {
-        let book = self.mock.book();
-        book[host].as_object().map_or(0, |book| book.values().filter(|b| b["status"] == "PAID").count())
-    }
-
-    /// Both books agree: what is booked there is booked here, once, with the same number and amount, and the reverse.
-    pub async fn books_agree(&self) {
-        let book = self.mock.book();
-        let rows: Vec<(uuid::Uuid, String, String, i64, String)> = sqlx::query_as(
-            "SELECT l.reference, l.authority, l.number, l.amount, l.state FROM payment_leg l WHERE l.number IS NOT NULL",
-        )
-        .fetch_all(&mut self.admin_connection().await)
-        .await
-        .expect("legs");
-        let mut here = std::collections::BTreeSet::new();
-        for (reference, authority, number, amount, state) in rows {
-            let there = &book[&authority][reference.to_string()];
-            assert_eq!(
-                there["number"],
-                Value::from(number.clone()),
-                "{authority} {reference}: another number there"
-            );
-            assert_eq!(there["amount"], Value::from(amount), "{authority} {reference}: another amount there");
-            let status = if state == "reversed" { "REVERSED" } else { "PAID" };
-            assert_eq!(there["status"], status, "{authority} {reference}");
-            here.insert((authority, reference.to_string()));
-        }
-        // A booking after a refusal is known by its case.
-        let late: Vec<String> = sqlx::query_scalar(
-            "SELECT facts->>'reference' FROM case_file WHERE class = 'LATE_SUCCESS' AND facts->>'reference' IS NOT NULL",
-        )
-        .fetch_all(&mut self.admin_connection().await)
-        .await
-        .expect("cases");
-        for host in ["BAPENDA", "JASA_RAHARJA"] {
-            for (reference, booking) in book[host].as_object().into_iter().flatten() {
-                let known = here.contains(&(host.to_owned(), reference.clone())) || late.contains(reference);
-                assert!(
-                    known || booking["status"] != "PAID",
-                    "{host} booked {reference}, and we do not know it"
-                );
-            }
-        }
-    }
-
-    /// Every invariant over the whole database.
-    pub async fn verified(&self) {
-        let report = self.app.verify().await.expect("verify runs");
-        assert!(report.holds, "{}", serde_json::to_string_pretty(&report).expect("a report"));
-    }
-
     /// The payment as the resolver sees it, moved on by hand.
     pub async fn resolve(&self, payment_id: &str) {
         let id: PaymentId = payment_id.parse().expect("an id");
@@ -383,125 +245,4 @@ impl Drop for World {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.folder));
     }
-}
-
-async fn start_mock(keys: &Keys, folder: &std::path::Path, seed: u64) -> Mock {
-    let options = Options {
-        seed,
-        data_dir: folder.join("mock"),
-        partner_id: PARTNER.to_owned(),
-        secret: SECRET.to_owned(),
-        bapenda_key_pem: keys.bapenda_private_pem.clone(),
-        jasa_raharja_key_pem: keys.jasa_raharja_private_pem.clone(),
-        allow_faults: true,
-        bapenda_listen: "127.0.0.1:0".parse().expect("an address"),
-        jasa_raharja_listen: "127.0.0.1:0".parse().expect("an address"),
-    };
-    mock_bapenda::start(options).await.expect("the mock starts")
-}
-
-fn config(
-    database: &Database,
-    mock: &Mock,
-    keys: &Keys,
-    folder: &std::path::Path,
-    change: fn(&mut Config),
-) -> Config {
-    let key_file = folder.join("receipt.key.pem");
-    let (_, pem) = SigningKey::generate().expect("a key");
-    std::fs::write(&key_file, pem).expect("a key file");
-    let mut config = Config::load(None).expect("the defaults load");
-    config.http.listen = "127.0.0.1:0".to_owned();
-    config.http.ops_listen = "127.0.0.1:0".to_owned();
-    config.http.instance = format!("test-{}", uuid::Uuid::now_v7());
-    config.http.drain_s = 5;
-    config.database.url = SecretString::from(database.app_url());
-    config.database.pool_max = 8;
-    config.database.commit_deadline_ms = 4_000;
-    config.upstream.partner_id = PARTNER.to_owned();
-    config.upstream.secret = SecretString::from(SECRET);
-    config.upstream.connect_timeout_ms = 500;
-    config.upstream.total_timeout_ms = 1_500;
-    config.upstream.not_after_s = 3;
-    config.upstream.tolerance_s = 1;
-    config.upstream.bapenda.url = mock.bapenda_url();
-    config.upstream.bapenda.public_key_pem = keys.bapenda_public_pem.clone();
-    config.upstream.jasa_raharja.url = mock.jasa_raharja_url();
-    config.upstream.jasa_raharja.public_key_pem = keys.jasa_raharja_public_pem.clone();
-    config.payment.lease_s = 10;
-    config.receipt.signing_key_file = key_file.display().to_string();
-    config.night.enabled = false;
-    change(&mut config);
-    config
-}
-
-struct People {
-    decide: (Person, Person),
-    tokens: Vec<String>,
-}
-
-async fn people(app: &App) -> People {
-    let now = app.clock.now();
-    let mut connection = app.db.workers.acquire().await.expect("a connection");
-    let mut persons = vec![];
-    let mut tokens = vec![];
-    for role in [Role::Bapenda, Role::Auditor, Role::Admin] {
-        let person =
-            agents::add_person(&mut connection, &format!("{}.uji", role.as_str()), "no password", role, now)
-                .await
-                .expect("a person");
-        let token = agents::new_secret("usr_").expect("randomness");
-        let expires_at = now + chrono::TimeDelta::days(1);
-        agents::issue_token(&mut connection, person.person_id, &token, now, expires_at)
-            .await
-            .expect("a token");
-        persons.push(person);
-        tokens.push(token);
-    }
-    let admin = persons.pop().expect("three people");
-    let officer = persons.swap_remove(0);
-    People { decide: (officer, admin), tokens }
-}
-
-async fn new_agent(app: &App, base: &str, i: usize, float: i64, people: &(Person, Person)) -> Client {
-    let now = app.clock.now();
-    let mut transaction = app.db.workers.begin().await.expect("a transaction");
-    let new = NewAgent {
-        agent_code: format!("PSN-{i:04}"),
-        name: format!("Gerai uji {i}"),
-        nspp: None,
-        region: None,
-    };
-    let agent = agents::add_agent(&mut transaction, &new, now).await.expect("an agent");
-    let key = agents::new_secret("agt_").expect("randomness");
-    agents::issue_key(&mut transaction, agent.agent_id, &key, now).await.expect("a key");
-    transaction.commit().await.expect("a commit");
-    if float > 0 {
-        top_up(app, &agent, float, people).await;
-    }
-    client(base, &key, &agent.agent_code)
-}
-
-async fn top_up(app: &App, agent: &Agent, float: i64, (one, other): &(Person, Person)) {
-    let deposit = Deposit {
-        amount: Rupiah::new(float).expect("an amount"),
-        bank: "BANK JATIM".to_owned(),
-        deposited_on: app.clock.today(),
-        bank_reference: format!("UJI-{}", uuid::Uuid::now_v7()),
-    };
-    let mut transaction = app.db.workers.begin().await.expect("a transaction");
-    let id = agents::propose_topup(&mut transaction, agent, &deposit, one, app.clock.now())
-        .await
-        .expect("a proposal");
-    transaction.commit().await.expect("a commit");
-    app.payments.approve(id, other).await.expect("an approval");
-}
-
-fn client(base: &str, credential: &str, code: &str) -> Client {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(std::time::Duration::from_secs(25))
-        .build()
-        .expect("a client");
-    Client { base: base.to_owned(), credential: credential.to_owned(), code: code.to_owned(), http }
 }
