@@ -1,4 +1,4 @@
-//! Through HTTP, with a real PostgreSQL and the real mock, a database of its own for every test.
+//! Through HTTP, with a real `PostgreSQL` and the real mock, a database of its own for every test.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod support;
 mod access;
 mod api;
 mod append_only;
+mod decisions;
 mod idempotency;
 mod lookup;
 mod matrix;

@@ -152,9 +152,7 @@ async fn body(
         Problem::internal()
     })?;
     let payment = payment::view(connection, Scope::All, stored.payment_id).await?;
-    let mut lines = lines(connection, stored.payment_id).await?;
-    // What two people released is owed to the citizen: the paper does not speak of it.
-    lines.retain(|line| facts.legs.iter().any(|leg| leg.authority.as_str() == line.authority));
+    let lines = lines(connection, (stored.payment_id, stored.kind)).await?;
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
     Ok(ReceiptBody {
@@ -173,9 +171,9 @@ async fn body(
 
 async fn lines(
     connection: &mut PgConnection,
-    id: crate::domain::PaymentId,
+    (id, kind): (crate::domain::PaymentId, receipt::Kind),
 ) -> Result<Vec<ReceiptLine>, Problem> {
-    let legs = payment::lines(connection, id).await?;
+    let legs = payment::lines(connection, id, kind).await?;
     let line = |(authority, period): (crate::domain::Authority, crate::domain::BillPeriod)| {
         let due_on = period.due_on.to_string();
         let lines = period.lines.into_iter().map(move |line| ReceiptLine {

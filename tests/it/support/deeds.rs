@@ -44,11 +44,6 @@ impl World {
         self.between.as_ref().expect("a world with `between`").set(change);
     }
 
-    /// Where the API and the operations port listen.
-    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
-        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
-    }
-
     /// A connection of the role that owns nothing.
     pub async fn app_connection(&self) -> PgConnection {
         PgConnection::connect(&self.database.app_url()).await.expect("the test database answers")

@@ -35,14 +35,15 @@ impl Doomed {
     /// Killed, and started again under the same name.
     pub async fn kill_and_start_again(self, world: &World) -> Self {
         let instance = self.instance.clone();
-        self.kill();
+        self.kill().await;
         world.doomed_named(instance).await
     }
 
     /// Ends every task of it where it stands. Nothing is said to anybody.
-    pub fn kill(mut self) {
+    pub async fn kill(mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            let dead = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
+            dead.await.expect("nothing of it lives");
         }
     }
 }
