@@ -1,13 +1,33 @@
 //! Request bodies, keys and cursors, parsed once at the edge.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use super::App;
 use super::problem::{Problem, Retry};
+
+/// The same request with a body that must have arrived within that time: bytes that drip hold no connection for ever.
+pub(super) fn in_time(request: Request, limit: Duration) -> Request {
+    if request.body().is_end_stream() {
+        return request;
+    }
+    let deadline = Instant::now() + limit;
+    request.map(|body| {
+        Body::from_stream(stream::unfold(body.into_data_stream(), move |mut body| async move {
+            match timeout_at(deadline, body.next()).await {
+                Ok(piece) => piece.map(|piece| (piece, body)),
+                Err(late) => Some((Err(axum::Error::new(late)), body)),
+            }
+        }))
+    })
+}
 
 /// A JSON body of that shape; unknown members are refused by the shape itself.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
-//! Through HTTP, with a real PostgreSQL and the real mock, a database of its own for every test.
+//! Through HTTP, with a real `PostgreSQL` and the real mock, a database of its own for every test.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::assigning_clones,
+    clippy::large_futures,
     unreachable_pub,
     reason = "test binary"
 )]
@@ -16,6 +17,8 @@ mod api;
 mod append_only;
 mod decisions;
 mod idempotency;
+mod limits;
+mod logs;
 mod lookup;
 mod matrix;
 mod openapi;

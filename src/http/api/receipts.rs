@@ -191,6 +191,7 @@ async fn lines(
 
 /// Which receipts.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptsQuery {
     /// Issued on that WIB date.
@@ -203,6 +204,7 @@ pub struct ReceiptsQuery {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 

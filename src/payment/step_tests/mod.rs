@@ -204,7 +204,7 @@ fn refused(ordinal: i16) -> Event {
 }
 
 fn contradicts(ordinal: i16) -> Event {
-    Event::Contradicts(ordinal, "another amount".to_owned())
+    Event::Contradicts(ordinal, "ANOTHER_AMOUNT".to_owned())
 }
 
 /// A fresh assessment of that place, not sent yet.

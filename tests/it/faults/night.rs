@@ -148,7 +148,7 @@ async fn fault_59_a_night_killed_midway_leaves_nothing_and_the_next_says_what_it
     let (doomed, night) = world.doomed_night().await;
     doomed.spawn(async move { night.run(today).await.map(drop) });
     world.until_blocked().await;
-    doomed.kill();
+    doomed.kill().await;
     in_the_way.goes().await;
     world.until_quiet().await;
     assert_eq!(world.count(TRACES).await, 0);

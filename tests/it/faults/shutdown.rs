@@ -151,7 +151,7 @@ async fn fault_56_a_gateway_that_the_kernel_kills_for_its_memory_leaves_its_neig
     world.faults(serde_json::json!([{"host": "BAPENDA", "operation": "payment", "nth": 1, "fault": "hang_after_booking"}]));
     let stream = doomed.client.says(&doomed.client.wire("56", &quote)).await;
     world.until_ordered("BAPENDA", 1).await;
-    doomed.kill();
+    doomed.kill().await;
     drop(stream);
     let neighbour: &Client = &world.agents[1];
     assert_eq!(neighbour.pays(&other).await.state(), "confirmed");

@@ -17,7 +17,6 @@ use super::world::World;
 
 /// Longer than any fault lasts, shorter than a cashier's patience.
 const PATIENCE: Duration = Duration::from_secs(25);
-const LOOK: Duration = Duration::from_millis(5);
 
 /// A gateway in a runtime of its own, which can be killed at any moment as the kernel would.
 pub struct Doomed {
@@ -35,14 +34,15 @@ impl Doomed {
     /// Killed, and started again under the same name.
     pub async fn kill_and_start_again(self, world: &World) -> Self {
         let instance = self.instance.clone();
-        self.kill();
+        self.kill().await;
         world.doomed_named(instance).await
     }
 
     /// Ends every task of it where it stands. Nothing is said to anybody.
-    pub fn kill(mut self) {
+    pub async fn kill(mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            let dead = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
+            dead.await.expect("nothing of it lives");
         }
     }
 }
@@ -170,7 +170,7 @@ impl World {
                 return;
             }
             assert!(Instant::now() < give_up_at, "{sql}: {now} instead of {wanted}");
-            tokio::time::sleep(LOOK).await;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -206,7 +206,7 @@ impl World {
         let give_up_at = Instant::now() + PATIENCE;
         while self.orders(host).len() < wanted {
             assert!(Instant::now() < give_up_at, "{host} never got its order");
-            tokio::time::sleep(LOOK).await;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -272,7 +272,7 @@ impl Client {
                 return answer;
             }
             assert!(Instant::now() < give_up_at, "{}", answer.text);
-            tokio::time::sleep(LOOK).await;
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -113,8 +113,8 @@ async fn what_is_wrong_with_payments_is_found() {
                                WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 1"),
         planted(&[7, 9], "DELETE FROM receipt WHERE kind = 'LUNAS' AND payment_id = (SELECT payment_id FROM plain)"),
         planted(&[7], "UPDATE payment SET titip_no = NULL WHERE payment_id = (SELECT payment_id FROM doubt)"),
-        planted(&[7], "DELETE FROM proposal WHERE terms->>'decision' = 'paid-elsewhere'"),
-        planted(&[7], "UPDATE proposal SET approved_by = NULL, approved_at = NULL WHERE terms->>'decision' = 'reverse'"),
+        planted(&[7, 14], "DELETE FROM proposal WHERE terms->>'decision' = 'paid-elsewhere'"),
+        planted(&[7, 14], "UPDATE proposal SET approved_by = NULL, approved_at = NULL WHERE terms->>'decision' = 'reverse'"),
         planted(&[7, 18], "ALTER TABLE proposal DROP CONSTRAINT proposal_two_people; UPDATE proposal SET approved_by = proposed_by WHERE kind = 'reversal'"),
         planted(&[7], "UPDATE person SET role = 'kasir' WHERE username = 'bapenda.uji'"),
         planted(&[7, 3, 8], "UPDATE transfer SET credit_account = credit_account + 3 WHERE code = 'VOID' AND payment_id = (SELECT payment_id FROM refused) AND leg IS NULL"),
@@ -180,6 +180,7 @@ async fn what_no_authority_said_is_found() {
         planted(&[16], "UPDATE evidence SET signature = 'nonsense' WHERE operation = 'reversal'"),
         planted(&[16], "UPDATE lookup SET bapenda_evidence = jasa_raharja_evidence"),
         planted(&[16], "UPDATE lookup SET quote = jsonb_set(quote, '{next_due_on}', '\"2031-01-01\"') WHERE lookup_id NOT IN (SELECT lookup_id FROM payment)"),
+        planted(&[16], "UPDATE lookup SET quote = quote - 'vehicle' WHERE lookup_id NOT IN (SELECT lookup_id FROM payment)"),
         planted(&[16, 13], "INSERT INTO evidence SELECT gen_random_uuid(), e.authority, e.operation, l.reference, 200, e.path, e.request_sha256,
                               convert_to(json_build_object('reference', l.reference, 'bill_id', l.document_id, 'amount', l.amount, 'ntpd', 'A1B2C3D4E5F60718',
                                 'booked_at', '2026-11-24T09:41:07+07:00', 'business_date', '2026-11-24', 'status', 'PAID')::text, 'UTF8'), e.host_timestamp, e.signature, e.received_at
