@@ -138,6 +138,7 @@ fn may_hold_sql(name: &str) -> bool {
         "src/agents/proposal.rs",
         "src/agents/topup.rs",
         "src/payment/approval.rs",
+        "src/payment/debts.rs",
         "src/payment/give_back.rs",
         "src/payment/view.rs",
     ];

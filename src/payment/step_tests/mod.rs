@@ -6,6 +6,7 @@
 //! of a doubt). Outcomes are written `state(reason) LEGS[answers to reversals] cancel | effects`.
 
 mod lives;
+mod people;
 mod table;
 
 use chrono::{TimeDelta, TimeZone, Utc};

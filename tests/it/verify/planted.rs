@@ -70,7 +70,7 @@ async fn what_is_wrong_in_the_books_is_found() {
     each_is_found(&[
         planted(&[1], "UPDATE transfer SET debit_account = 2 WHERE code = 'TOPUP'"),
         planted(&[1], "UPDATE transfer SET debit_account = 9 WHERE code = 'TOPUP'"),
-        planted(&[1], "UPDATE account SET kind = 'suspense' WHERE account_no = 2"),
+        planted(&[1, 7], "UPDATE account SET kind = 'suspense' WHERE account_no = 2"),
         planted(&[2, 3, 8], "INSERT INTO transfer SELECT gen_random_uuid(), debit_account, credit_account, amount, code, agent_id, payment_id, leg,
                                resolves, 1, float_seq, available_after, at FROM transfer WHERE code = 'POST' AND payment_id = (SELECT payment_id FROM plain) AND leg IS NULL"),
         planted(&[2, 8], "UPDATE transfer SET leg = 1 WHERE code = 'POST' AND payment_id = (SELECT payment_id FROM plain) AND leg = 0"),
