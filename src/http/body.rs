@@ -2,17 +2,32 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use super::App;
 use super::problem::{Problem, Retry};
 
-/// How long a body may take to arrive: a slow line at a village counter does, a silent client does not.
-const BODY_WITHIN: Duration = Duration::from_secs(15);
+/// The same request with a body that must have arrived within that time: bytes that drip hold no connection for ever.
+pub(super) fn in_time(request: Request, limit: Duration) -> Request {
+    if request.body().is_end_stream() {
+        return request;
+    }
+    let deadline = Instant::now() + limit;
+    request.map(|body| {
+        Body::from_stream(stream::unfold(body.into_data_stream(), move |mut body| async move {
+            match timeout_at(deadline, body.next()).await {
+                Ok(piece) => piece.map(|piece| (piece, body)),
+                Err(late) => Some((Err(axum::Error::new(late)), body)),
+            }
+        }))
+    })
+}
 
 /// A JSON body of that shape; unknown members are refused by the shape itself.
 #[derive(Debug)]
@@ -24,9 +39,7 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let json =
             request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(is_json);
-        let arrived = tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, app)).await;
-        let late = || Problem::bad_request("the body did not arrive in time");
-        let bytes = arrived.map_err(|_| late())?.map_err(|e| {
+        let bytes = Bytes::from_request(request, app).await.map_err(|e| {
             if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::new(
                     e.status(),

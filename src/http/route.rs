@@ -1,18 +1,22 @@
 //! Every route of the gateway, in one table.
 
+use std::future::ready;
+use std::time::Duration;
+
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_request};
 use axum::routing::{get, post};
 
 use super::api::{float, lookups, payments, receipts, reconciliations};
 use super::problem::{Problem, Retry};
-use super::{App, edge, openapi, ops, page};
+use super::{App, body, edge, openapi, ops, page};
 
 /// The API and the public pages.
 pub(super) fn router(app: App) -> Router {
     let body_max = app.config.http.body_max_bytes;
+    let body_within = Duration::from_secs(app.config.http.header_timeout_s);
     Router::new()
         .route("/v1/lookups", post(lookups::create))
         .route("/v1/payments", post(payments::create).get(payments::list))
@@ -41,6 +45,7 @@ pub(super) fn router(app: App) -> Router {
             )
         })
         .layer(DefaultBodyLimit::max(body_max))
+        .layer(map_request(move |request: Request| ready(body::in_time(request, body_within))))
         .layer(from_fn(edge::edge))
         .with_state(app)
 }

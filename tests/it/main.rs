@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::assigning_clones,
+    clippy::large_futures,
     unreachable_pub,
     reason = "test binary"
 )]
@@ -16,6 +17,8 @@ mod api;
 mod append_only;
 mod decisions;
 mod idempotency;
+mod limits;
+mod logs;
 mod lookup;
 mod matrix;
 mod openapi;

@@ -10,6 +10,11 @@ use super::setting::top_up;
 use super::world::World;
 
 impl World {
+    /// Where the API and the operations port listen.
+    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
+        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
+    }
+
     /// The first payable vehicle whose quote is like that, looked up by the first agent.
     pub async fn quote_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Quote {
         for vehicle in self.mock.vehicles(1_500).into_iter().filter(|v| v.case == "PAYABLE") {
