@@ -1,7 +1,7 @@
 //! The Samsat OPOP gateway: vehicle tax of East Java, paid exactly once.
 //!
-//! Modules in the one allowed order of import, leftmost first: `http → verify → reconciliation → receipt → payment → lookup →
-//! agents → tariff → upstream → ledger → audit → db → telemetry → config → domain`.
+//! Modules in the one allowed order of import, leftmost first: `http → verify → reconciliation → payment → receipt → lookup →
+//! agents → cases → tariff → upstream → ledger → audit → db → config → domain`.
 
 pub mod agents;
 pub mod audit;

@@ -227,7 +227,7 @@ fn number_of_another(state: &State, host: Host, content: &mut Value) {
     let member = host.number_member();
     let book = state.book(host).shown();
     let numbers = book.as_object().into_iter().flatten().map(|(_, booking)| &booking["number"]);
-    let other = numbers.filter(|number| Some(*number) != content.get(member)).min_by_key(|n| n.to_string());
+    let other = numbers.filter(|number| Some(*number) != content.get(member)).min_by_key(ToString::to_string);
     if let Some(other) = other.cloned() {
         content[member] = other;
     }

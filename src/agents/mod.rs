@@ -10,7 +10,9 @@ mod topup;
 
 use crate::domain::{AgentId, PersonId};
 
-pub use proposal::{Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, propose};
+pub use proposal::{
+    Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, may_decide, propose,
+};
 pub use secret::{hash_password, new_secret};
 pub use store::{
     NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agent_by_key, agents_total, issue_key,

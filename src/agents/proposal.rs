@@ -76,7 +76,11 @@ pub enum ProposalError {
     Sql(#[from] sqlx::Error),
 }
 
-fn may_decide(person: &Person) -> Result<(), ProposalError> {
+/// Whether this person may propose and approve at all.
+///
+/// # Errors
+/// [`ProposalError::Forbidden`] for other roles.
+pub fn may_decide(person: &Person) -> Result<(), ProposalError> {
     match person.role {
         Role::Bapenda | Role::Admin => Ok(()),
         Role::Kasir | Role::Penyelia | Role::Auditor => Err(ProposalError::Forbidden(person.role.as_str())),

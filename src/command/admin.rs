@@ -34,9 +34,17 @@ pub(crate) enum AgentCommand {
         json: bool,
     },
     /// It may read, not pay; open payments go on.
-    Suspend { code: String },
+    Suspend {
+        code: String,
+        #[arg(long)]
+        json: bool,
+    },
     /// It may pay again.
-    Resume { code: String },
+    Resume {
+        code: String,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
@@ -61,17 +69,19 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
             transaction.commit().await?;
             super::print(json, &json!({"agent_code": agent.agent_code, "api_key": key}))?;
         }
-        AgentCommand::Suspend { code } => {
+        AgentCommand::Suspend { code, json } => {
             let agent =
                 agents::agent_by_code(&mut transaction, &code).await?.context("NOT_FOUND: no such agent")?;
             agents::set_status(&mut transaction, agent.agent_id, false).await?;
             transaction.commit().await?;
+            super::print(json, &json!({"agent_code": agent.agent_code, "status": "suspended"}))?;
         }
-        AgentCommand::Resume { code } => {
+        AgentCommand::Resume { code, json } => {
             let agent =
                 agents::agent_by_code(&mut transaction, &code).await?.context("NOT_FOUND: no such agent")?;
             agents::set_status(&mut transaction, agent.agent_id, true).await?;
             transaction.commit().await?;
+            super::print(json, &json!({"agent_code": agent.agent_code, "status": "active"}))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -85,6 +95,8 @@ pub(crate) enum UserCommand {
         /// `kasir`, `penyelia`, `bapenda`, `auditor`, `admin`.
         #[arg(long)]
         role: String,
+        #[arg(long)]
+        json: bool,
     },
     /// Give a person a bearer token for 30 days and print it, once.
     Token {
@@ -102,7 +114,7 @@ pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
     let now = Clock::system().now();
     let mut transaction = gateway.app.db.workers.begin().await?;
     match command {
-        UserCommand::Add { username, role } => {
+        UserCommand::Add { username, role, json } => {
             let role = Role::named(&role).with_context(|| format!("no such role: {role}"))?;
             let mut password = String::new();
             std::io::stdin().lock().take(1024).read_to_string(&mut password)?;
@@ -111,6 +123,7 @@ pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
             let hash = agents::hash_password(password).map_err(|e| anyhow::anyhow!("cannot hash: {e}"))?;
             agents::add_person(&mut transaction, &username, &hash, role, now).await?;
             transaction.commit().await?;
+            super::print(json, &json!({"username": username, "role": role.as_str()}))?;
         }
         UserCommand::Token { username, json } => {
             let person = agents::person_by_name(&mut transaction, &username)

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use samsat_gateway::agents::{self, Deposit};
-use samsat_gateway::domain::{BusinessDate, Clock, PaymentId, ProposalId, Rupiah};
-use samsat_gateway::payment::Decision;
+use samsat_gateway::agents::{self, Deposit, Person};
+use samsat_gateway::domain::{BusinessDate, ChassisLast5, Clock, PaymentId, ProposalId, Rupiah};
+use samsat_gateway::payment::{Decision, Payments};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +50,9 @@ pub(crate) enum Propose {
         subject: Uuid,
         #[arg(long)]
         decision: DecisionArg,
+        /// Last five characters of the chassis number, for `fresh-assessment`; told to Jasa Raharja, never stored.
+        #[arg(long, required_if_eq("decision", "fresh-assessment"))]
+        chassis: Option<String>,
         #[arg(long)]
         reason: String,
         #[arg(long)]
@@ -66,6 +70,8 @@ pub(crate) enum DecisionArg {
     Refuse,
     /// A leg that was refused after the other was booked was paid elsewhere.
     PaidElsewhere,
+    /// A leg that Jasa Raharja refused is paid by a fresh assessment; the difference is selisih.
+    FreshAssessment,
     /// Take booked legs back.
     Reverse,
     /// Close a case with a remark.
@@ -78,6 +84,7 @@ impl From<DecisionArg> for Decision {
             DecisionArg::Ask => Self::Ask,
             DecisionArg::Refuse => Self::Refuse,
             DecisionArg::PaidElsewhere => Self::PaidElsewhere,
+            DecisionArg::FreshAssessment => Self::FreshAssessment,
             DecisionArg::Reverse => Self::Reverse,
             DecisionArg::Close => Self::Close,
         }
@@ -104,7 +111,7 @@ pub(super) async fn propose(command: Propose) -> anyhow::Result<ExitCode> {
     let mut connection = app.db.workers.acquire().await?;
     let person = super::acting(&mut connection, by).await?;
     drop(connection);
-    let id = match command {
+    let proposed = match command {
         Propose::Topup { agent, amount, bank, date, reference, .. } => {
             let deposit =
                 Deposit { amount: Rupiah::new(amount)?, bank, deposited_on: date, bank_reference: reference };
@@ -115,17 +122,33 @@ pub(super) async fn propose(command: Propose) -> anyhow::Result<ExitCode> {
                 agents::propose_topup(&mut transaction, &agent, &deposit, &person, Clock::system().now())
                     .await?;
             transaction.commit().await?;
-            id
+            json!({"proposal_id": id})
         }
         Propose::Reversal { payment_id, reason, .. } => {
-            app.payments.propose_reversal(payment_id, &reason, &person).await?
+            json!({"proposal_id": app.payments.propose_reversal(payment_id, &reason, &person).await?})
         }
-        Propose::Resolve { subject, decision, reason, .. } => {
-            app.payments.propose_resolution(subject, decision.into(), &reason, &person).await?
+        Propose::Resolve { subject, decision, reason, chassis, .. } => {
+            resolve(&app.payments, (subject, decision.into()), (&reason, chassis), &person).await?
         }
     };
-    super::print(json, &serde_json::json!({"proposal_id": id}))?;
+    super::print(json, &proposed)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Proposes how a payment or a case is settled; tells what the other person will approve.
+async fn resolve(
+    payments: &Payments,
+    (subject, decision): (Uuid, Decision),
+    (reason, chassis): (&str, Option<String>),
+    person: &Person,
+) -> anyhow::Result<Value> {
+    if decision == Decision::FreshAssessment {
+        let chassis = ChassisLast5::parse(&chassis.unwrap_or_default())?;
+        let id = PaymentId(subject);
+        let (proposal, fresh) = payments.propose_fresh_assessment(id, &chassis, reason, person).await?;
+        return Ok(json!({"proposal_id": proposal, "assessment": fresh}));
+    }
+    Ok(json!({"proposal_id": payments.propose_resolution(subject, decision, reason, person).await?}))
 }
 
 pub(super) async fn approve(command: Approve) -> anyhow::Result<ExitCode> {

@@ -1,10 +1,13 @@
 //! Pages: the printable receipt and the public check of one. Indonesian, without script, one style sheet.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::{Form, extract::Path};
 use serde::Deserialize;
 
 use super::App;
@@ -25,10 +28,15 @@ pub(super) async fn style() -> Response {
         .into_response()
 }
 
+/// A due date with its lines.
+struct Period {
+    due_on: String,
+    rows: Vec<Row>,
+}
+
 struct Row {
     name: &'static str,
     code: String,
-    due_on: String,
     receiver: String,
     principal: String,
     penalty: String,
@@ -40,13 +48,14 @@ struct Row {
 pub(super) struct ReceiptPage {
     title: &'static str,
     status: &'static str,
-    warning: Option<&'static str>,
+    tone: &'static str,
+    advice: Option<&'static str>,
     receipt_no: String,
     copy_no: i64,
     agent_code: String,
     plate: String,
     taken_at: String,
-    rows: Vec<Row>,
+    periods: Vec<Period>,
     numbers: Vec<(&'static str, String)>,
     fee: String,
     amount: String,
@@ -65,13 +74,6 @@ impl ReceiptPage {
         (status, copy_no): (Status, i64),
         payload: &str,
     ) -> Self {
-        let (title, warning) = match facts.kind {
-            Kind::Titip => (
-                "BUKTI TITIP",
-                Some("Uang sudah diterima. Pembayaran sedang dipastikan. Ini BUKAN bukti lunas."),
-            ),
-            Kind::Lunas => ("BUKTI LUNAS", (status == Status::Revoked).then_some("DIBATALKAN")),
-        };
         let number = |authority: Authority| {
             facts.legs.iter().rev().find(|leg| leg.authority == authority)?.number.clone()
         };
@@ -80,15 +82,17 @@ impl ReceiptPage {
             ("Nomor sertifikat Jasa Raharja", number(Authority::JasaRaharja)),
         ];
         Self {
-            title,
-            warning,
+            title: title(facts.kind),
             status: status_text(status),
+            tone: tone(status),
+            advice: (facts.kind == Kind::Titip || status != Status::Paid)
+                .then_some(advice(facts.kind, status)),
             receipt_no: facts.receipt_no.clone(),
             copy_no,
             agent_code: facts.agent_code.clone(),
             plate: spaced(&facts.plate),
             taken_at: moment(&facts.taken_at),
-            rows: lines.iter().map(row).collect(),
+            periods: by_period(lines),
             numbers: numbers.into_iter().filter_map(|(name, number)| Some((name, number?))).collect(),
             fee: facts.fee.to_string(),
             amount: facts.amount.to_string(),
@@ -124,6 +128,17 @@ fn moment(rfc3339: &str) -> String {
         .map_or_else(|_| rfc3339.to_owned(), |at| wib_long(at.to_utc()))
 }
 
+/// The lines of each due date, the oldest first.
+fn by_period(lines: &[ReceiptLine]) -> Vec<Period> {
+    let mut periods: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
+    for line in lines {
+        periods.entry(&line.due_on).or_default().push(row(line));
+    }
+    let shown =
+        |due_on: &str| BusinessDate::parse(due_on).map_or_else(|_| due_on.to_owned(), BusinessDate::long);
+    periods.into_iter().map(|(due_on, rows)| Period { due_on: shown(due_on), rows }).collect()
+}
+
 fn row(line: &ReceiptLine) -> Row {
     let rupiah = |amount| Rupiah::new(amount).unwrap_or_default().to_string();
     let name = match line.code.as_str() {
@@ -143,20 +158,60 @@ fn row(line: &ReceiptLine) -> Row {
     Row {
         name,
         code: line.code.clone(),
-        due_on: BusinessDate::parse(&line.due_on).map_or_else(|_| line.due_on.clone(), BusinessDate::long),
         receiver,
         principal: rupiah(line.principal),
         penalty: rupiah(line.penalty),
     }
 }
 
+const fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Titip => "BUKTI TITIP",
+        Kind::Lunas => "BUKTI LUNAS",
+    }
+}
+
 const fn status_text(status: Status) -> &'static str {
     match status {
         Status::Paid => "LUNAS",
-        Status::NotPaid => "TIDAK DIBAYAR: uang harus dikembalikan",
+        Status::NotPaid => "TIDAK DIBAYAR",
         Status::Revoked => "DIBATALKAN",
         Status::Open => "SEDANG DIPASTIKAN",
         Status::Unknown => "TIDAK DIKENAL",
+    }
+}
+
+/// The style of a status.
+const fn tone(status: Status) -> &'static str {
+    match status {
+        Status::Paid => "good",
+        Status::Open => "wait",
+        Status::NotPaid | Status::Revoked | Status::Unknown => "bad",
+    }
+}
+
+/// What the holder of a paper should know and do.
+const fn advice(kind: Kind, status: Status) -> &'static str {
+    match (kind, status) {
+        (Kind::Lunas, Status::Paid) => "Pajak kendaraan ini sudah dibayar.",
+        (Kind::Titip, Status::Paid) => {
+            "Pajak kendaraan ini sudah dibayar. Bukti Lunas dapat diminta di gerai."
+        }
+        (Kind::Titip, Status::Open) => {
+            "Uang sudah diterima gerai dan pembayaran sedang dipastikan. Ini BUKAN bukti lunas. Mohon jangan bayar ulang."
+        }
+        (Kind::Lunas, Status::Open) => {
+            "Pembatalan pembayaran ini sedang dipastikan. Mohon jangan bayar ulang."
+        }
+        (_, Status::NotPaid) => {
+            "Pembayaran tidak terjadi. Jika uang belum kembali, silakan minta di gerai dengan membawa bukti ini."
+        }
+        (_, Status::Revoked) => {
+            "Pembayaran telah dibatalkan. Jika uang belum kembali, silakan minta di gerai dengan membawa bukti ini."
+        }
+        (_, Status::Unknown) => {
+            "Tanda tangan sah, tetapi bukti ini tidak ada dalam catatan kami. Mohon laporkan ke Bapenda."
+        }
     }
 }
 
@@ -170,9 +225,18 @@ struct VerifyPage {
 
 struct Answer {
     status: &'static str,
-    kind: &'static str,
+    tone: &'static str,
     advice: &'static str,
-    receipt: Option<(String, String, String, String)>,
+    receipt: Option<Shown>,
+}
+
+/// What a signed payload says, for who holds it.
+struct Shown {
+    title: &'static str,
+    receipt_no: String,
+    plate: String,
+    amount: String,
+    taken_at: String,
 }
 
 /// `GET /verify`, `GET /verify/{receipt_no}`: a number alone tells nothing, so that numbers cannot be walked.
@@ -189,42 +253,41 @@ pub(super) struct VerifyForm {
     payload: String,
 }
 
-/// `POST /verify`
+/// `POST /verify`. Line breaks of a copied text do no harm; a form that did not arrive whole is a text we did not sign.
 ///
 /// # Errors
 /// When the database or the template fails.
 pub(super) async fn verify(
     State(app): State<App>,
-    headers: HeaderMap,
-    form: Result<Form<VerifyForm>, axum::extract::rejection::FormRejection>,
+    form: Result<Form<VerifyForm>, FormRejection>,
 ) -> Result<Response, Problem> {
-    drop(headers);
-    let Ok(Form(form)) = form else { return Err(Problem::bad_request("the form did not arrive whole")) };
-    let body = checked(&app, &form.payload).await?;
-    let advice = match (body.valid, body.status) {
-        (false, _) => {
-            "Teks ini tidak ditandatangani oleh gerbang Samsat OPOP. Periksa apakah tersalin lengkap."
-        }
-        (true, Status::Paid) => "Pajak kendaraan ini sudah dibayar.",
-        (true, Status::NotPaid) => {
-            "Pembayaran tidak terjadi. Minta uang kembali di gerai dengan membawa bukti ini."
-        }
-        (true, Status::Revoked) => "Pembayaran telah dibatalkan.",
-        (true, Status::Open) => "Pembayaran sedang dipastikan. Jangan bayar ulang.",
-        (true, Status::Unknown) => {
-            "Tanda tangan sah, tetapi bukti ini tidak ada dalam buku kami. Laporkan ke Bapenda."
-        }
+    let (status, payload) = match form {
+        Ok(Form(form)) => (StatusCode::OK, form.payload),
+        Err(rejection) => (rejection.status(), String::new()),
     };
-    let receipt = body.receipt.map(|facts| {
-        (facts.receipt_no.clone(), spaced(&facts.plate), facts.amount.to_string(), moment(&facts.taken_at))
-    });
-    let answer = Answer {
-        status: if body.valid { status_text(body.status) } else { "TIDAK SAH" },
-        kind: if body.valid && body.status == Status::Paid { "good" } else { "bad" },
-        advice,
-        receipt,
-    };
-    let mut response = page(&VerifyPage { payload: form.payload, answer: Some(answer) })?;
-    *response.status_mut() = StatusCode::OK;
+    let signed: String = payload.split_whitespace().collect();
+    let body = checked(&app, &signed).await?;
+    let answer = body.receipt.map_or(
+        Answer {
+            status: "TIDAK SAH",
+            tone: "bad",
+            advice: "Teks ini tidak ditandatangani oleh Samsat OPOP. Mohon periksa apakah tersalin lengkap.",
+            receipt: None,
+        },
+        |facts| Answer {
+            status: status_text(body.status),
+            tone: tone(body.status),
+            advice: advice(facts.kind, body.status),
+            receipt: Some(Shown {
+                title: title(facts.kind),
+                plate: spaced(&facts.plate),
+                amount: facts.amount.to_string(),
+                taken_at: moment(&facts.taken_at),
+                receipt_no: facts.receipt_no,
+            }),
+        },
+    );
+    let mut response = page(&VerifyPage { payload, answer: Some(answer) })?;
+    *response.status_mut() = status;
     Ok(response)
 }

@@ -110,6 +110,8 @@ async fn connection(
     drop(stream.set_nodelay(true));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // A client may close its sending side and still read the answer.
+        .half_close(true)
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));

@@ -15,4 +15,7 @@ mod transfer;
 pub use account::{AccountNo, AgentAccount};
 pub use balance::{Balance, Position, Shortfall};
 pub use store::{Entry, FloatView, entries, float_view, lock_balances, open_account, record};
-pub use transfer::{Code, For, Transfer, hold, post, post_fee, returned, reverse, reverse_fee, topup, void};
+pub use transfer::{
+    Code, For, Transfer, even_out, hold, hold_from_selisih, post, post_fee, returned, reverse, reverse_fee,
+    topup, void, void_to_selisih,
+};

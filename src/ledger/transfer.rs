@@ -20,6 +20,8 @@ pub enum Code {
     Return,
     /// A booked line taken back after a reversal.
     Reverse,
+    /// The difference between what a citizen paid and what a fresh assessment asked.
+    Selisih,
 }
 
 impl Code {
@@ -33,6 +35,7 @@ impl Code {
             Self::Void => "VOID",
             Self::Return => "RETURN",
             Self::Reverse => "REVERSE",
+            Self::Selisih => "SELISIH",
         }
     }
 }
@@ -146,6 +149,38 @@ pub fn void(of: For, hold: TransferId, amount: Rupiah, paper_out: bool) -> Trans
     let mut row = of.row(Code::Void, of.account(AgentAccount::Hold), of.account(to), amount);
     row.resolves = Some((hold, 0));
     row
+}
+
+/// Gives the hold of a leg that a fresh assessment replaces to *selisih*.
+#[must_use]
+pub fn void_to_selisih(of: For, hold: TransferId, amount: Rupiah) -> Transfer {
+    let mut row = of.row(Code::Void, of.account(AgentAccount::Hold), AccountNo::SELISIH, amount);
+    row.resolves = Some((hold, 0));
+    row
+}
+
+/// Sets what a fresh assessment asks aside, out of *selisih*, under an id chosen before; nothing for an amount of 0.
+#[must_use]
+pub fn hold_from_selisih(of: For, hold: TransferId, amount: Rupiah) -> Option<Transfer> {
+    let mut row = of.row(Code::Hold, AccountNo::SELISIH, of.account(AgentAccount::Hold), amount);
+    row.id = hold;
+    (!amount.is_zero()).then_some(row)
+}
+
+/// Makes what goes back to a citizen what the citizen had paid, where a fresh assessment asked another amount.
+///
+/// # Errors
+/// [`crate::domain::MoneyError`] when the difference is no amount.
+pub fn even_out(of: For, paid: Rupiah, asked: Rupiah) -> Result<Option<Transfer>, crate::domain::MoneyError> {
+    let owed = of.account(AgentAccount::OwedToCitizens);
+    let difference = paid.get() - asked.get();
+    let amount = Rupiah::new(difference.abs())?;
+    let row = match difference.signum() {
+        1 => Some(of.row(Code::Selisih, AccountNo::SELISIH, owed, amount)),
+        -1 => Some(of.row(Code::Selisih, owed, AccountNo::SELISIH, amount)),
+        _ => None,
+    };
+    Ok(row)
 }
 
 /// Takes a reversed leg's lines back from their beneficiaries; the citizen is owed them.

@@ -84,6 +84,31 @@ pub(super) fn bind(of: &Bound<'_>, paid_on: BusinessDate, rules: &Rules) -> Resu
     })
 }
 
+/// What a fresh assessment of the vehicle of a payment asks: the same checks as in a quote, and no period beyond those
+/// that the payment has locked.
+///
+/// # Errors
+/// [`Contradiction`] when it contradicts itself, the question or the payment.
+pub fn assessed_afresh(
+    assessment: &Assessment,
+    (plate, asked): (&Plate, Uuid),
+    locked: &BTreeSet<BusinessDate>,
+) -> Result<QuotedLeg, Contradiction> {
+    if assessment.reference != asked {
+        return Err(Contradiction::Reference);
+    }
+    if Plate::parse(&assessment.plate).as_ref() != Ok(plate) {
+        return Err(Contradiction::Plate);
+    }
+    let (periods, amount) = periods(&assessment.periods, assessment.total, Authority::JasaRaharja)?;
+    let within = periods.iter().all(|period| locked.contains(&period.due_on));
+    if !within || newest(&periods) != locked.last().copied() {
+        return Err(Contradiction::DueDate);
+    }
+    let document_id = assessment.assessment_id.clone();
+    Ok(QuotedLeg { authority: Authority::JasaRaharja, document_id, amount, periods })
+}
+
 fn periods(
     wire: &[WirePeriod],
     total: i64,

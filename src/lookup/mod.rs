@@ -10,7 +10,7 @@ mod store;
 
 use std::sync::Arc;
 
-pub use bind::Contradiction;
+pub use bind::{Contradiction, assessed_afresh};
 pub use quote::{Lookup, Quote, QuotedLeg, QuotedVehicle};
 pub use store::{load, load_many};
 

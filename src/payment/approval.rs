@@ -4,7 +4,7 @@
 //! is then proven absent and confirm only what an authority then confirms: `ask` and `refuse` reopen an integrity hold
 //! and let the authorities' signed answers decide.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -13,33 +13,12 @@ use super::event::Event;
 use super::settle::write_accepted;
 use super::state::{LegState, Payment};
 use super::store;
+use super::terms::{Decision, Terms};
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments};
 use crate::agents::{self, Person, Proposal, ProposalError, ProposalKind};
 use crate::db;
-use crate::domain::{CaseId, PaymentId, ProposalId, Reference};
-
-/// What two people decide about an open payment or a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Decision {
-    /// Ask the authorities again and believe what they sign.
-    Ask,
-    /// The same, and refuse the payment if it is proven absent.
-    Refuse,
-    /// A leg that its authority refused was paid elsewhere: the citizen gets that part back.
-    PaidElsewhere,
-    /// Take the booked legs back.
-    Reverse,
-    /// Close a case with a remark; moves no money.
-    Close,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Terms {
-    decision: Decision,
-    reason: String,
-}
+use crate::domain::{CaseId, PaymentId, ProposalId, Reference, Timestamp};
 
 /// What an approval led to.
 #[derive(Debug, Serialize)]
@@ -63,7 +42,7 @@ impl Payments {
         reason: &str,
         by: &Person,
     ) -> Result<ProposalId, ProposalError> {
-        let terms = Terms { decision: Decision::Reverse, reason: reason.to_owned() };
+        let terms = Terms::of(Decision::Reverse, reason);
         self.propose_about_payment(ProposalKind::Reversal, id, &terms, by).await
     }
 
@@ -78,7 +57,7 @@ impl Payments {
         reason: &str,
         by: &Person,
     ) -> Result<ProposalId, ProposalError> {
-        let terms = Terms { decision, reason: reason.to_owned() };
+        let terms = Terms::of(decision, reason);
         if decision != Decision::Close {
             return self.propose_about_payment(ProposalKind::Resolve, PaymentId(subject), &terms, by).await;
         }
@@ -153,7 +132,7 @@ impl Payments {
         let id = PaymentId(proposal.subject);
         let fence = self.take_for_people(connection, id).await?;
         let payment = store::load(connection, id).await?.ok_or(ProposalError::NotFound)?;
-        let event = decided(&payment, terms.decision).ok_or_else(|| not_now(&payment))?;
+        let event = decided(&payment, &terms, now).ok_or_else(|| not_now(&payment))?;
         let mover = Mover { actor: format!("person:{}", by.username), fence };
         let mut change = Change::of(payment, mover);
         change
@@ -218,8 +197,8 @@ fn not_now(payment: &Payment) -> ProposalError {
     ))
 }
 
-fn decided(payment: &Payment, decision: Decision) -> Option<Event> {
-    match decision {
+fn decided(payment: &Payment, terms: &Terms, now: Timestamp) -> Option<Event> {
+    match terms.decision {
         Decision::Ask => Some(Event::Reopened { refuse: false }),
         Decision::Refuse => Some(Event::Reopened { refuse: true }),
         Decision::PaidElsewhere => payment
@@ -227,6 +206,9 @@ fn decided(payment: &Payment, decision: Decision) -> Option<Event> {
             .iter()
             .find(|leg| matches!(leg.state, LegState::Refused(_)))
             .map(|leg| Event::PaidElsewhere(leg.ordinal)),
+        Decision::FreshAssessment => {
+            terms.assessment.as_ref()?.leg(payment, now).map(Box::new).map(Event::FreshlyAssessed)
+        }
         Decision::Reverse => {
             let references = payment.legs.iter().map(|leg| (leg.ordinal, Reference::new())).collect();
             Some(Event::ReversalApproved(references))
@@ -248,7 +230,7 @@ async fn close_case(
     connection: &mut PgConnection,
     (id, proposal): (CaseId, ProposalId),
     resolution: &str,
-    now: crate::domain::Timestamp,
+    now: Timestamp,
 ) -> Result<(), ProposalError> {
     let done = sqlx::query!(
         "UPDATE case_file SET closed_at = $3, resolution = $4, closed_by = $2 WHERE case_id = $1 AND closed_at IS NULL",

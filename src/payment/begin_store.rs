@@ -212,11 +212,14 @@ pub(super) async fn insert_legs(
     insert_leg_rows(connection, &legs).await
 }
 
-/// Writes legs of payments.
+/// Writes legs of payments, counted as sent.
 pub(super) async fn insert_leg_rows(
     connection: &mut PgConnection,
     legs: &[(&Payment, &Leg)],
 ) -> Result<(), sqlx::Error> {
+    if legs.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<Uuid> = legs.iter().map(|(p, _)| p.id.0).collect();
     let ordinals: Vec<i16> = legs.iter().map(|(_, l)| l.ordinal).collect();
     let authorities: Vec<String> = legs.iter().map(|(_, l)| l.authority.as_str().to_owned()).collect();

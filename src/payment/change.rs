@@ -90,7 +90,9 @@ impl Change {
         }
         let transfers = self.transfers(at)?;
         let owed = AccountNo::of_agent(self.payment.agent_no, AgentAccount::OwedToCitizens);
-        let debt = Rupiah::sum(transfers.iter().filter(|t| t.credit == owed).map(|t| t.amount))?;
+        let credits = Rupiah::sum(transfers.iter().filter(|t| t.credit == owed).map(|t| t.amount))?;
+        let debits = Rupiah::sum(transfers.iter().filter(|t| t.debit == owed).map(|t| t.amount))?;
+        let debt = Rupiah::not_negative(credits.get() - debits.get())?;
         let facts = json!({
             "from": self.from.as_str(), "to": self.payment.state.name().as_str(), "events": self.happened,
             "amount": self.payment.amount, "fence": self.mover.fence,
@@ -122,6 +124,18 @@ impl Change {
                     rows.extend(
                         held(*o).map(|(leg, hold)| ledger::void(of(Some(*o)), hold, leg.amount, paper_out)),
                     );
+                    rows.extend(self.evened_out(of(Some(*o)), *o)?);
+                }
+                Effect::Replace { old, new } => {
+                    rows.extend(
+                        held(*old)
+                            .map(|(leg, hold)| ledger::void_to_selisih(of(Some(*old)), hold, leg.amount)),
+                    );
+                    rows.extend(
+                        held(*new).and_then(|(leg, hold)| {
+                            ledger::hold_from_selisih(of(Some(*new)), hold, leg.amount)
+                        }),
+                    );
                 }
                 Effect::PostFee => {
                     rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee)));
@@ -133,12 +147,19 @@ impl Change {
                     if let Some(leg) = payment.leg(*o) {
                         rows.extend(ledger::reverse(of(Some(*o)), &leg.periods)?);
                     }
+                    rows.extend(self.evened_out(of(Some(*o)), *o)?);
                 }
                 Effect::ReverseFee => rows.extend(ledger::reverse_fee(of(None), payment.fee)),
                 Effect::Issue(_) | Effect::Case(..) => {}
             }
         }
         Ok(rows)
+    }
+
+    /// What goes back for a leg is what the citizen paid for it.
+    fn evened_out(&self, of: For, ordinal: i16) -> Result<Option<Transfer>, MoneyError> {
+        let Some(leg) = self.payment.leg(ordinal) else { return Ok(None) };
+        ledger::even_out(of, self.payment.quoted_for(leg), leg.amount)
     }
 
     fn fee_row(&self, row: impl FnOnce(TransferId) -> Transfer) -> Option<Transfer> {
@@ -171,6 +192,7 @@ fn name_of(event: &Event) -> String {
         Event::CancelAsked => "cancel asked".to_owned(),
         Event::Reopened { refuse } => format!("reopened, refuse if absent: {refuse}"),
         Event::PaidElsewhere(o) => format!("leg {o} paid elsewhere"),
+        Event::FreshlyAssessed(leg) => format!("leg {} assessed afresh: {}", leg.ordinal, leg.amount.get()),
         Event::ReversalApproved(_) => "reversal approved".to_owned(),
         Event::ReversalAgreed(o, on) => format!("leg {o} reversal agreed on {on}"),
         Event::ReversalRefused(o, code) => format!("leg {o} reversal refused: {code}"),

@@ -1,7 +1,7 @@
 //! What two people decide about a payment that no answer ends. Pure; moves nothing that an authority has not signed.
 
 use super::event::Effect;
-use super::state::{Leg, LegState, Payment};
+use super::state::{Leg, LegState, Payment, State};
 use crate::domain::Timestamp;
 
 impl Payment {
@@ -17,5 +17,24 @@ impl Payment {
             effects.extend(self.confirm(now));
         }
         Some(effects)
+    }
+
+    /// Puts a fresh assessment into the place of a refused leg: under a new reference, of the same authority, beside a
+    /// booked first leg. The citizen's amount stays; the difference is *selisih*.
+    pub(super) fn assess_afresh(&mut self, fresh: &Leg) -> Option<Vec<Effect>> {
+        let next = self.legs.last().map(|leg| leg.ordinal + 1);
+        let fits = fresh.state == LegState::Unsent && Some(fresh.ordinal) == next && fresh.ordinal > 1;
+        if !self.any_booked() || self.any_sent() || !fits {
+            return None;
+        }
+        let refused = self.legs.iter_mut().rev().find(|leg| leg.authority == fresh.authority)?;
+        if refused.ordinal == 0 || !matches!(refused.state, LegState::Refused(_)) {
+            return None;
+        }
+        refused.state = LegState::Released;
+        let old = refused.ordinal;
+        self.legs.push(fresh.clone());
+        self.state = State::InDoubt { reason: None };
+        Some(vec![Effect::Replace { old, new: fresh.ordinal }])
     }
 }

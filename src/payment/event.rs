@@ -1,6 +1,6 @@
 //! What may happen to a payment, and what a transition does to books and papers.
 
-use super::state::StateName;
+use super::state::{Leg, StateName};
 use crate::domain::{BusinessDate, Reference, Timestamp};
 use crate::receipt::Kind;
 use crate::upstream::Booking;
@@ -35,6 +35,8 @@ pub enum Event {
     },
     /// Two people found that a refused leg was paid elsewhere.
     PaidElsewhere(i16),
+    /// Two people take a fresh assessment in the place of a refused leg: this leg follows it.
+    FreshlyAssessed(Box<Leg>),
     /// Two people take the booked legs back, under these references.
     ReversalApproved(Vec<(i16, Reference)>),
     /// An authority took a leg back.
@@ -50,6 +52,13 @@ pub enum Effect {
     Post(i16),
     /// Give a leg's hold back.
     Void(i16),
+    /// A leg takes another's place: the old hold goes over *selisih* into the new one.
+    Replace {
+        /// The leg that is released.
+        old: i16,
+        /// The leg that follows it.
+        new: i16,
+    },
     /// Pay the fee's hold to the agent.
     PostFee,
     /// Give the fee's hold back.

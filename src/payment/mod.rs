@@ -15,6 +15,7 @@ mod cancel;
 mod change;
 mod decision;
 mod event;
+mod fresh;
 mod give_back;
 mod journal;
 mod outcome;
@@ -28,17 +29,19 @@ mod step;
 #[cfg(test)]
 mod step_tests;
 mod store;
+mod terms;
 mod view;
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-pub use approval::{Approved, Decision};
+pub use approval::Approved;
 pub use begin::BusinessRefusal;
 pub use event::{Effect, Event, Forbidden, Limits};
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
+pub use terms::{Decision, FreshAssessment};
 pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
 
 use crate::config::Config;

@@ -226,7 +226,9 @@ impl Payments {
         let mut change = Change::of(stored, refused.mover);
         let now = self.clock.now();
         change.evidence = refused.evidence;
-        let event = Event::Contradicts(0, format!("STORE_REFUSED {why}"));
+        // The constraint says it: an NTPD or certificate that another leg has.
+        let reason = if why.contains("leg_number_key") { "NUMBER_USED_BEFORE" } else { "STORE_REFUSED" };
+        let event = Event::Contradicts(0, reason.to_owned());
         change.apply(&event, None, now, self.limits).map_err(|e| PayError::Broken(e.to_string()))?;
         let job =
             change.into_job(After::AskIn(PARKED_MS), now).map_err(|e| PayError::Broken(e.to_string()))?;

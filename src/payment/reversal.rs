@@ -28,6 +28,7 @@ impl Payment {
             | Event::CancelAsked
             | Event::Reopened { .. }
             | Event::PaidElsewhere(_)
+            | Event::FreshlyAssessed(_)
             | Event::ReversalApproved(_) => None,
         }
     }

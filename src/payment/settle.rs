@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::change::SettleJob;
 use super::event::Effect;
 use super::journal::{Batch, Tools};
-use super::state::Payment;
+use super::state::{Leg, LegState, Payment};
 use super::{begin_store, settle_store as store};
 use crate::audit;
 use crate::domain::{AgentId, BusinessDate, PaymentId, Rupiah, rfc3339_wib};
@@ -65,6 +65,7 @@ pub(super) async fn write_accepted(
     let done: Vec<(&SettleJob, &Payment)> =
         accepted.iter().map(|(_, job, payment)| (*job, payment)).collect();
     store::update_payments(connection, &done).await?;
+    begin_store::insert_leg_rows(connection, &new_legs(&done)).await?;
     store::update_legs(connection, &done).await?;
     store::move_locks(connection, &done).await?;
     let ended: Vec<PaymentId> =
@@ -79,6 +80,18 @@ pub(super) async fn write_accepted(
     store::insert_debts(connection, &done).await?;
     let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
     audit::append(connection, &events).await
+}
+
+/// Legs that a fresh assessment adds. What has become of them is written with all others.
+fn new_legs<'a>(done: &[(&SettleJob, &'a Payment)]) -> Vec<(&'a Payment, &'a Leg)> {
+    let added = |job: &SettleJob, leg: &Leg| {
+        job.change.effects.iter().any(|e| matches!(e, Effect::Replace { new, .. } if *new == leg.ordinal))
+    };
+    done.iter()
+        .flat_map(|(job, payment)| {
+            payment.legs.iter().filter(|leg| added(job, leg)).map(|leg| (*payment, leg))
+        })
+        .collect()
 }
 
 fn frees_vehicle(payment: &Payment) -> bool {
@@ -155,11 +168,12 @@ async fn issue(
 }
 
 fn facts(payment: &Payment, kind: Kind, receipt_no: &str, job: &SettleJob) -> Facts {
-    // A Lunas speaks of what was booked; what two people released is owed to the citizen.
-    let spoken_of =
-        |leg: &&super::state::Leg| kind == Kind::Titip || leg.state != super::state::LegState::Released;
-    let released = payment.legs.iter().filter(|leg| !spoken_of(leg)).map(|leg| leg.amount.get()).sum::<i64>();
-    let leg = |leg: &super::state::Leg| LegFacts {
+    // A Lunas speaks of what was booked; what two people released is owed to the citizen, but for a leg whose place a
+    // fresh assessment took: the citizen's amount is the same then, and the difference is ours.
+    let spoken_of = |leg: &&Leg| kind == Kind::Titip || leg.state != LegState::Released;
+    let owed = |leg: &&Leg| !spoken_of(leg) && !payment.is_replaced(leg);
+    let released = payment.legs.iter().filter(owed).map(|leg| payment.quoted_for(leg).get()).sum::<i64>();
+    let leg = |leg: &Leg| LegFacts {
         amount: leg.amount,
         authority: leg.authority,
         business_date: leg.booking().map(|booking| booking.business_date),

@@ -257,6 +257,21 @@ impl Payment {
         self.legs.iter().rev().find(|leg| leg.authority == authority)
     }
 
+    /// True when a fresh assessment took that leg's place.
+    #[must_use]
+    pub fn is_replaced(&self, leg: &Leg) -> bool {
+        self.legs.iter().any(|other| other.authority == leg.authority && other.ordinal > leg.ordinal)
+    }
+
+    /// What the citizen paid for that leg: the quote's amount, whatever a fresh assessment asks.
+    #[must_use]
+    pub fn quoted_for(&self, leg: &Leg) -> Rupiah {
+        self.legs
+            .iter()
+            .find(|other| other.authority == leg.authority)
+            .map_or(leg.amount, |first| first.amount)
+    }
+
     /// True once any authority has booked: REFUSED is then out of reach.
     #[must_use]
     pub fn any_booked(&self) -> bool {

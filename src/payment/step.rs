@@ -59,6 +59,7 @@ impl Payment {
             | Event::Absent(_)
             | Event::Reopened { .. }
             | Event::PaidElsewhere(_)
+            | Event::FreshlyAssessed(_)
             | Event::ReversalApproved(_)
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
@@ -94,6 +95,7 @@ impl Payment {
                 Some(if none_lives { self.refuse("CANCELLED", now) } else { vec![] })
             }
             Event::PaidElsewhere(o) => self.release(*o, now),
+            Event::FreshlyAssessed(leg) => self.assess_afresh(leg),
             Event::ReversalApproved(references) => self.begin_reversal(references, None),
             Event::TakenOver
             | Event::Reopened { .. }
@@ -123,6 +125,7 @@ impl Payment {
             | Event::Absent(_)
             | Event::CancelAsked
             | Event::PaidElsewhere(_)
+            | Event::FreshlyAssessed(_)
             | Event::ReversalApproved(_)
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
@@ -144,6 +147,7 @@ impl Payment {
             | Event::CancelAsked
             | Event::Reopened { .. }
             | Event::PaidElsewhere(_)
+            | Event::FreshlyAssessed(_)
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
         }

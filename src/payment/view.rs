@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::state::StateName;
 use crate::domain::{AgentId, Authority, BillPeriod, BusinessDate, PaymentId, Plate, Timestamp, rfc3339_wib};
+use crate::receipt::Kind;
 
 /// A payment, members as the interface fixes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -142,17 +143,20 @@ async fn select(
         .collect()
 }
 
-/// A payment's lines by authority and period, as quoted.
+/// A payment's lines by authority and period as that paper has them: a Titip what was quoted, a Lunas what was booked.
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
 pub async fn lines(
     connection: &mut PgConnection,
     id: PaymentId,
+    kind: Kind,
 ) -> Result<Vec<(Authority, BillPeriod)>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT authority, periods AS \"periods: sqlx::types::Json<Vec<BillPeriod>>\" FROM payment_leg WHERE payment_id = $1 ORDER BY ordinal",
-        id.0
+        "SELECT authority, periods AS \"periods: sqlx::types::Json<Vec<BillPeriod>>\" FROM payment_leg
+         WHERE payment_id = $1 AND CASE WHEN $2 THEN ordinal < 2 ELSE state <> 'released' END ORDER BY ordinal",
+        id.0,
+        kind == Kind::Titip
     )
     .fetch_all(connection)
     .await?;

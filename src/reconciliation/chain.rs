@@ -122,11 +122,16 @@ pub fn fits(file: &Settlement, taken: &[Taken]) -> Result<Link, Misfit> {
     }
     let previous = date.previous();
     let zeros = header.previous_sha256 == [0; 32];
-    if (header.sequence == 1) != zeros {
+    // Numbers may begin anywhere; the first file names zeros and a later one never does.
+    if (header.sequence == 1 && !zeros) || (zeros && taken.iter().any(|known| known.date < date)) {
         return Err(Misfit::Chain { sender, date, previous });
     }
     let named = |known: &Taken| known.date == previous && known.sha256 == header.previous_sha256;
-    if zeros || taken.iter().any(named) { Ok(Link::Proven) } else { Ok(Link::AskForPredecessor) }
+    if (zeros && header.sequence == 1) || taken.iter().any(named) {
+        Ok(Link::Proven)
+    } else {
+        Ok(Link::AskForPredecessor)
+    }
 }
 
 /// Compares a file whose predecessor we never took with what the sender shows of the previous date.
@@ -140,9 +145,10 @@ pub fn follows(file: &Settlement, taken: &[Taken], shown: &Predecessor) -> Resul
     let (sender, date) = (file.header.sender, file.header.date);
     let previous = date.previous();
     let have_previous = taken.iter().any(|known| known.date == previous);
+    let names_none = file.header.previous_sha256 == [0; 32];
     let fits = match shown {
         Predecessor::Shown { sha256, .. } if *sha256 == file.header.previous_sha256 => true,
-        Predecessor::Shown { revision, .. } => *revision > 1 && !have_previous,
+        Predecessor::Shown { revision, .. } => *revision > 1 && !have_previous && !names_none,
         Predecessor::NotShown => !have_previous,
     };
     if fits { Ok(()) } else { Err(Misfit::Chain { sender, date, previous }) }
@@ -177,7 +183,12 @@ mod tests {
     fn the_senders_first_file_names_zeros_and_no_other_does() {
         assert_eq!(fits(&file("2026-11-24", 1, 1, "00"), &[]), Ok(Link::Proven));
         assert!(matches!(fits(&file("2026-11-24", 1, 1, "ab"), &[]), Err(Misfit::Chain { .. })));
-        assert!(matches!(fits(&file("2026-11-24", 2, 1, "00"), &[]), Err(Misfit::Chain { .. })));
+        let first = file("2026-11-24", 328, 1, "00");
+        assert_eq!(fits(&first, &[]), Ok(Link::AskForPredecessor));
+        assert!(follows(&first, &[], &Predecessor::NotShown).is_ok());
+        assert!(follows(&first, &[], &Predecessor::Shown { revision: 2, sha256: [9; 32] }).is_err());
+        let known = [taken(&file("2026-11-23", 327, 1, "ab"))];
+        assert!(matches!(fits(&first, &known), Err(Misfit::Chain { .. })));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! `not_after` is host time, so a wrong clock here must not matter. An answer whose time jumps by more than five
 //! minutes (the protocol's own limit) is not believed until a second one agrees with it. An answer may have been long on
-//! its way: one that lags by no more than it may have travelled proves its own time but does not set the clock back.
+//! its way: one that lags by no more than it may have travelled proves its own time but does not set the clock back. One that lags by more may be an old answer given again (a signature over
+//! a status question covers nothing that is new): only a second one that agrees with it sets the clock back.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -52,12 +53,14 @@ impl HostClock {
             known.suspect = None;
             return true;
         }
-        if agrees(known.anchor, JUMP_MAX) || (known.suspect.is_some() && agrees(known.suspect, AGREEMENT)) {
+        let behind = known.anchor.is_some_and(|anchor| at < shifted(anchor));
+        let near = agrees(known.anchor, JUMP_MAX);
+        if (near && !behind) || (known.suspect.is_some() && agrees(known.suspect, AGREEMENT)) {
             *known = Known { anchor: heard, suspect: None };
             true
         } else {
             known.suspect = heard;
-            false
+            near
         }
     }
 }
@@ -102,7 +105,9 @@ mod tests {
         let slow = now - TimeDelta::seconds(12);
         assert!(clock.hear(slow, Duration::from_secs(14)), "its own time is believed");
         assert!(clock.now() >= now);
-        assert!(clock.hear(slow, Duration::ZERO), "a host that set its clock back");
+        assert!(clock.hear(slow, Duration::ZERO), "an old answer, or a host that set its clock back");
+        assert!(clock.now() >= now);
+        assert!(clock.hear(slow, Duration::ZERO), "the host set its clock back");
         assert!(clock.now() < now);
     }
 }

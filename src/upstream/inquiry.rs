@@ -142,9 +142,6 @@ impl Host {
         match self.post(Operation::Inquiry, path, &ask, Some(inquiry.reference)).await {
             Reply::NotSent(why) | Reply::Silent(why) => Inquired::Unavailable(why),
             Reply::EndOfDay(until) => Inquired::EndOfDay(until),
-            Reply::Answered(answer) if answer.host_time.is_none() => {
-                Inquired::Unavailable("the host's clock jumped".to_owned())
-            }
             Reply::Answered(answer) if answer.status == 200 => {
                 match serde_json::from_slice::<T>(&answer.evidence.body) {
                     Ok(quote) if well_formed(&quote) => {

@@ -232,7 +232,7 @@ impl Host {
                 Ok(agreed) if agreed.reversal_reference == order.reversal_reference => {
                     Reversed::Agreed(agreed.business_date, Box::new(answer.evidence))
                 }
-                Ok(_) => Reversed::Unknown("another reversal reference".to_owned()),
+                Ok(_) => Reversed::Unknown("ANOTHER_REVERSAL_REFERENCE".to_owned()),
                 Err(e) => Reversed::Unknown(format!("malformed answer: {e}")),
             },
             (400..=499, Some(code @ ("NOT_REVERSIBLE" | "UNKNOWN_REFERENCE"))) => {
@@ -251,9 +251,9 @@ impl Host {
             return Read::Malformed("malformed number".to_owned());
         }
         let says = [
-            (wire.reference == order.reference, "another reference"),
-            (wire.bill_id == order.document_id, "another bill"),
-            (wire.amount == order.amount.get(), "another amount"),
+            (wire.reference == order.reference, "ANOTHER_REFERENCE"),
+            (wire.bill_id == order.document_id, "ANOTHER_BILL"),
+            (wire.amount == order.amount.get(), "ANOTHER_AMOUNT"),
         ];
         if let Some((_, what)) = says.iter().find(|(fits, _)| !fits) {
             return Read::Contradicts((*what).to_owned());

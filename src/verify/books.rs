@@ -46,16 +46,16 @@ async fn between_wrong_accounts(connection: &mut PgConnection) -> Result<Option<
            LEFT JOIN account c ON c.account_no = t.credit_account
            WHERE t.amount <= 0 OR d.account_no IS NULL OR c.account_no IS NULL
               OR d.agent_id <> t.agent_id OR c.agent_id <> t.agent_id
-              OR (t.code <> 'TOPUP' AND t.code <> 'SELISIH' AND t.payment_id IS NULL)
+              OR (t.code <> 'TOPUP' AND t.payment_id IS NULL)
               OR CASE t.code
                    WHEN 'TOPUP' THEN d.kind = 'bank_clearing' AND c.kind = 'float' AND t.payment_id IS NULL
-                   WHEN 'HOLD' THEN d.kind = 'float' AND c.kind = 'hold'
+                   WHEN 'HOLD' THEN d.kind = CASE WHEN t.leg > 1 THEN 'selisih' ELSE 'float' END AND c.kind = 'hold'
                    WHEN 'POST' THEN d.kind = 'hold' AND c.kind = CASE WHEN t.leg IS NULL THEN 'fee' ELSE 'payable' END
-                   WHEN 'VOID' THEN d.kind = 'hold' AND c.kind IN ('float', 'owed_to_citizens')
+                   WHEN 'VOID' THEN d.kind = 'hold' AND (c.kind IN ('float', 'owed_to_citizens') OR c.kind = 'selisih' AND t.leg > 0)
                    WHEN 'RETURN' THEN d.kind = 'owed_to_citizens' AND c.kind = 'float'
                    WHEN 'REVERSE' THEN d.kind = CASE WHEN t.leg IS NULL THEN 'fee' ELSE 'payable' END AND c.kind = 'owed_to_citizens'
                    WHEN 'CLAIM' THEN 'claim_on_outlet' IN (d.kind, c.kind)
-                   WHEN 'SELISIH' THEN 'selisih' IN (d.kind, c.kind)
+                   WHEN 'SELISIH' THEN (d.kind, c.kind) IN (('selisih', 'owed_to_citizens'), ('owed_to_citizens', 'selisih')) AND t.leg > 1
                    ELSE false
                  END IS NOT TRUE
            LIMIT 1"#

@@ -67,8 +67,8 @@ async fn answers(
         };
         let verifies =
             Authority::named(&row.authority).is_some_and(|authority| signed.verifies(keys.of(authority)));
-        // A status and a reversal name the reference in their path; a payment does so in its body.
-        let about = row.operation == "payment"
+        // A status and a reversal name the reference in their path; a payment and an inquiry do so in their body.
+        let about = matches!(row.operation.as_str(), "payment" | "inquiry")
             || row.reference.is_some_and(|reference| row.path.contains(&reference.to_string()));
         if offender.is_none() && !(verifies && about) {
             let what =
@@ -183,7 +183,7 @@ impl LookupRow {
     }
 }
 
-fn same(
+pub(super) fn same(
     leg: &QuotedLeg,
     authority: Authority,
     document_id: &str,

@@ -55,7 +55,11 @@ async fn leg_is_not_its_lines(connection: &mut PgConnection) -> Result<Option<St
            CROSS JOIN LATERAL (
              SELECT coalesce(sum((line->>'principal')::bigint + (line->>'penalty')::bigint), 0) AS amount, coalesce(min(least((line->>'principal')::bigint, (line->>'penalty')::bigint)), 0) AS least
              FROM jsonb_array_elements(l.periods) period, jsonb_array_elements(period->'lines') line) s
-           CROSS JOIN LATERAL (SELECT k.quote->'legs'->l.ordinal::int AS leg) q
+           CROSS JOIN LATERAL (
+             SELECT CASE WHEN l.ordinal < 2 THEN k.quote->'legs'->l.ordinal::int ELSE (
+               SELECT jsonb_build_object('authority', 'JASA_RAHARJA', 'document_id', d.terms->'assessment'->'assessment_id') || (d.terms->'assessment')
+               FROM proposal d WHERE d.subject = l.payment_id AND d.approved_at IS NOT NULL AND d.terms->'assessment'->>'assessment_id' = l.document_id
+               ORDER BY d.terms->'assessment'->>'amount' = l.amount::text DESC LIMIT 1) END AS leg) q
            WHERE s.amount <> l.amount OR s.least < 0
               OR (l.authority, l.document_id, l.amount::text) IS DISTINCT FROM (q.leg->>'authority', q.leg->>'document_id', q.leg->>'amount')
               OR l.periods IS DISTINCT FROM q.leg->'periods'
@@ -70,7 +74,7 @@ async fn payment_is_not_its_quote(connection: &mut PgConnection) -> Result<Optio
         r#"SELECT format('payment %s: %s for %s with a fee of %s; its legs come to %s, its quote to %s and %s for %s', p.payment_id, p.amount, p.plate, p.fee,
                          coalesce(l.amount, 0), k.tax_total, k.fee, k.plate) AS "offender!"
            FROM payment p
-           LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM payment_leg GROUP BY payment_id) l USING (payment_id)
+           LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM payment_leg WHERE ordinal < 2 GROUP BY payment_id) l USING (payment_id)
            LEFT JOIN lookup k USING (lookup_id)
            WHERE p.amount IS DISTINCT FROM l.amount + p.fee
               OR (p.amount, p.fee, p.plate, p.agent_id, p.quote_expires_at) IS DISTINCT FROM (k.tax_total + k.fee, k.fee, k.plate, k.agent_id, k.expires_at)
@@ -111,10 +115,11 @@ async fn posted_otherwise(connection: &mut PgConnection) -> Result<Option<String
 async fn owed_otherwise(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"WITH owed AS (
-             SELECT t.payment_id, t.agent_id, coalesce(sum(t.amount) FILTER (WHERE c.kind = 'owed_to_citizens'), 0) AS amount,
+             SELECT t.payment_id, t.agent_id,
+                    coalesce(sum(CASE c.kind WHEN 'owed_to_citizens' THEN t.amount ELSE -t.amount END) FILTER (WHERE t.code <> 'RETURN'), 0)::bigint AS amount,
                     coalesce(sum(t.amount) FILTER (WHERE t.code = 'RETURN'), 0) AS returned
-             FROM transfer t JOIN account c ON c.account_no = t.credit_account
-             WHERE c.kind = 'owed_to_citizens' OR t.code = 'RETURN' GROUP BY t.payment_id, t.agent_id)
+             FROM transfer t JOIN account c ON c.account_no = t.credit_account JOIN account d ON d.account_no = t.debit_account
+             WHERE 'owed_to_citizens' IN (c.kind, d.kind) GROUP BY t.payment_id, t.agent_id)
            SELECT format('citizen_debt %s: the books owe %s and gave back %s; the debt is %s, %s', payment_id, coalesce(o.amount, 0), coalesce(o.returned, 0),
                          coalesce(d.amount, 0), CASE WHEN d.returned_at IS NULL THEN 'not returned' ELSE 'returned' END) AS "offender!"
            FROM owed o FULL JOIN citizen_debt d USING (payment_id)

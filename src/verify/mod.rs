@@ -12,6 +12,7 @@ mod books;
 mod cases;
 mod evidence;
 mod floats;
+mod fresh;
 mod keys;
 mod lines;
 mod locks;
@@ -115,6 +116,7 @@ pub async fn verify(connection: &mut PgConnection, keys: &VerifyKeys) -> Result<
     checks.extend(authority::check(&mut snapshot).await?);
     checks.extend(cases::check(&mut snapshot).await?);
     checks.extend(evidence::check(&mut snapshot, keys).await?);
+    checks.extend(fresh::check(&mut snapshot).await?);
     checks.extend(settings::check(&mut snapshot).await?);
     snapshot.rollback().await?;
     checks.sort_by_key(|check| check.invariant);

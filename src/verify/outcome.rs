@@ -94,28 +94,30 @@ async fn papers_contradict_state(connection: &mut PgConnection) -> Result<Option
 async fn hold_ends_otherwise(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"WITH due AS (
-             SELECT p.payment_id, p.agent_id, l.ordinal AS leg, l.hold_id, l.amount, p.titip_no IS NOT NULL AS paper_out,
+             SELECT p.payment_id, p.agent_id, l.ordinal AS leg, l.hold_id, l.amount,
+                    CASE WHEN EXISTS (SELECT FROM payment_leg n WHERE n.payment_id = l.payment_id AND n.authority = l.authority AND n.ordinal > l.ordinal) THEN 'selisih'
+                         WHEN p.titip_no IS NOT NULL THEN 'owed_to_citizens' ELSE 'float' END AS void_to,
                     CASE WHEN l.state IN ('booked', 'reversed') THEN 'POST' WHEN l.state = 'released' OR p.state IN ('refused', 'reversed') THEN 'VOID'
                          ELSE 'open' END AS ending
              FROM payment p JOIN payment_leg l USING (payment_id) WHERE l.amount > 0 OR l.hold_id IS NOT NULL
              UNION ALL
-             SELECT payment_id, agent_id, NULL, fee_hold_id, fee, titip_no IS NOT NULL,
+             SELECT payment_id, agent_id, NULL, fee_hold_id, fee, CASE WHEN titip_no IS NOT NULL THEN 'owed_to_citizens' ELSE 'float' END,
                     CASE WHEN confirmed_at IS NOT NULL THEN 'POST' WHEN state IN ('refused', 'reversed') THEN 'VOID' ELSE 'open' END
              FROM payment WHERE fee > 0 OR fee_hold_id IS NOT NULL),
            held AS (
-             SELECT h.transfer_id, h.payment_id, h.agent_id, h.leg, h.amount, coalesce(r.code, 'open') AS ending, r.owed
+             SELECT h.transfer_id, h.payment_id, h.agent_id, h.leg, h.amount, coalesce(r.code, 'open') AS ending, r.went_to
              FROM transfer h LEFT JOIN (
-               SELECT r.resolves, min(r.code) AS code, bool_or(c.kind = 'owed_to_citizens') AS owed
+               SELECT r.resolves, min(r.code) AS code, min(c.kind) AS went_to
                FROM transfer r LEFT JOIN account c ON c.account_no = r.credit_account WHERE r.resolves IS NOT NULL GROUP BY r.resolves) r
              ON r.resolves = h.transfer_id
              WHERE h.code = 'HOLD')
            SELECT format('payment %s: the hold of %s of %s should have ended as %s; hold %s of %s ended as %s%s', coalesce(due.payment_id, held.payment_id),
                          CASE WHEN due.payment_id IS NULL THEN 'nothing' WHEN due.leg IS NULL THEN 'the fee' ELSE 'leg ' || due.leg END,
                          coalesce(due.amount, 0), coalesce(due.ending, 'nothing'), coalesce(held.transfer_id::text, '(missing)'),
-                         coalesce(held.amount, 0), coalesce(held.ending, 'nothing'), CASE WHEN held.owed THEN ' to the citizen' END) AS "offender!"
+                         coalesce(held.amount, 0), coalesce(held.ending, 'nothing'), CASE held.ending WHEN 'VOID' THEN ' to ' || held.went_to END) AS "offender!"
            FROM due FULL JOIN held ON held.transfer_id = due.hold_id
            WHERE (due.payment_id, due.agent_id, due.leg, due.amount, due.ending) IS DISTINCT FROM (held.payment_id, held.agent_id, held.leg, held.amount, held.ending)
-              OR held.ending = 'VOID' AND held.owed IS DISTINCT FROM due.paper_out
+              OR held.ending = 'VOID' AND held.went_to IS DISTINCT FROM due.void_to
            LIMIT 1"#
     )
     .fetch_optional(connection)
@@ -138,7 +140,10 @@ async fn undecided(connection: &mut PgConnection) -> Result<Option<String>, sqlx
     sqlx::query_scalar!(
         r#"SELECT format('payment %s: no two people decided that it is %s', d.payment_id, d.decision) AS "offender!"
            FROM (SELECT payment_id, 'reverse' AS decision FROM payment WHERE state IN ('reversing', 'reversed')
-                 UNION ALL SELECT payment_id, 'paid-elsewhere' FROM payment_leg WHERE state = 'released') d
+                 UNION ALL
+                 SELECT l.payment_id, CASE WHEN EXISTS (SELECT FROM payment_leg n WHERE n.payment_id = l.payment_id AND n.authority = l.authority AND n.ordinal > l.ordinal)
+                                           THEN 'fresh-assessment' ELSE 'paid-elsewhere' END
+                 FROM payment_leg l WHERE l.state = 'released') d
            WHERE NOT EXISTS (SELECT FROM proposal p WHERE p.subject = d.payment_id AND p.terms->>'decision' = d.decision AND p.approved_at IS NOT NULL)
            LIMIT 1"#
     )

@@ -84,10 +84,12 @@ async fn says_otherwise(
            LEFT JOIN agent a ON a.agent_id = r.agent_id
            LEFT JOIN lookup q USING (lookup_id)
            CROSS JOIN LATERAL (
-             SELECT sum(l.amount) FILTER (WHERE r.kind = 'LUNAS' AND l.state = 'released') AS left_out,
+             SELECT sum(quoted.amount) FILTER (WHERE r.kind = 'LUNAS' AND l.state = 'released'
+                      AND NOT EXISTS (SELECT FROM payment_leg n WHERE n.payment_id = l.payment_id AND n.authority = l.authority AND n.ordinal > l.ordinal)) AS left_out,
                     jsonb_agg(jsonb_build_object('amount', l.amount, 'authority', l.authority, 'business_date', l.business_date, 'number', l.number) ORDER BY l.ordinal)
-                      FILTER (WHERE r.kind = 'TITIP' OR l.state <> 'released') AS legs
-             FROM payment_leg l WHERE l.payment_id = r.payment_id) l"#
+                      FILTER (WHERE CASE r.kind WHEN 'TITIP' THEN l.ordinal < 2 ELSE l.state <> 'released' END) AS legs
+             FROM payment_leg l JOIN payment_leg quoted ON quoted.payment_id = l.payment_id AND quoted.ordinal = least(l.ordinal, 1)
+             WHERE l.payment_id = r.payment_id) l"#
     )
     .fetch(connection);
     let (mut checked, mut offender) = (0, None);

@@ -5,20 +5,15 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use samsat_gateway::agents::{self, Role};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::support::{Client, Shape, World};
 
-/// Who is let in.
+/// Who is let in: agents to their own, readers (officers and auditors) to everything, anyone without a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum For {
-    /// Agents, each to its own.
     Agents,
-    /// Agents to their own, officers and auditors to everything.
     AgentsAndReaders,
-    /// Officers and auditors.
     Readers,
-    /// Everybody, without a credential too.
     Anyone,
 }
 
@@ -74,7 +69,6 @@ fn routes() -> Vec<Route> {
         |method, path, open_to, granted| Route { owned: true, ..route(method, path, open_to, granted) };
     vec![
         Route { active_only: true, ..route(Method::POST, "/v1/lookups", For::Agents, 201) },
-        // A replay of the payment that is there.
         owned(Method::POST, "/v1/payments", For::Agents, 201),
         route(Method::GET, "/v1/payments", For::AgentsAndReaders, 200),
         owned(Method::GET, "/v1/payments/{payment_id}", For::AgentsAndReaders, 200),
@@ -160,9 +154,9 @@ async fn stage() -> Stage {
         clients.push((Kind::Person(role), person(&world, role).await));
     }
     let nobodys = Thing {
-        payment_id: Uuid::now_v7().to_string(),
+        payment_id: uuid::Uuid::now_v7().to_string(),
         receipt_no: "PSN-0000-L26-000999".into(),
-        lookup_id: Uuid::now_v7().to_string(),
+        lookup_id: uuid::Uuid::now_v7().to_string(),
         amount: 1,
         date: "2020-02-02".into(),
     };
@@ -360,12 +354,12 @@ async fn a_list_shows_an_agent_its_own_and_a_reader_everything() {
 async fn each_reading_by_a_person_is_an_audit_event_and_no_reading_by_an_agent_is() {
     let stage = stage().await;
     let (world, thing) = (&stage.world, &stage.owners);
-    let payment: Uuid = thing.payment_id.parse().unwrap();
+    let payment: uuid::Uuid = thing.payment_id.parse().unwrap();
     let paths = [
         (format!("/v1/payments/{payment}"), "read payment", payment),
-        ("/v1/payments".to_owned(), "listed payments", Uuid::nil()),
+        ("/v1/payments".to_owned(), "listed payments", uuid::Uuid::nil()),
         (format!("/v1/receipts/{}", thing.receipt_no), "read receipt", payment),
-        ("/v1/receipts?plate=L1AB".to_owned(), "listed receipts", Uuid::nil()),
+        ("/v1/receipts?plate=L1AB".to_owned(), "listed receipts", uuid::Uuid::nil()),
     ];
     for (path, action, subject) in &paths {
         for (person, actor) in
@@ -395,7 +389,7 @@ async fn each_reading_by_a_person_is_an_audit_event_and_no_reading_by_an_agent_i
     world.verified().await;
 }
 
-async fn readings(world: &World, actor: &str, action: &str, subject: Uuid) -> i64 {
+async fn readings(world: &World, actor: &str, action: &str, subject: uuid::Uuid) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM audit_event WHERE actor = $1 AND action = $2 AND subject = $3")
         .bind(actor)
         .bind(action)

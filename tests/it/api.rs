@@ -245,7 +245,7 @@ async fn entries_add_up(world: &World) {
         for entry in page.body["items"].as_array().unwrap() {
             sum += i64::from(entry["seq"].as_i64().unwrap() > 0);
         }
-        let Some(cursor) = page.body["next_cursor"].as_i64() else { break };
+        let Some(cursor) = page.body["next_cursor"].as_str() else { break };
         path = format!("/v1/float/entries?limit=7&cursor={cursor}");
     }
     let all = world

@@ -1,4 +1,4 @@
-//! Through HTTP, with a real PostgreSQL and the real mock, a database of its own for every test.
+//! Through HTTP, with a real `PostgreSQL` and the real mock, a database of its own for every test.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,10 +14,13 @@ mod support;
 mod access;
 mod api;
 mod append_only;
+mod decisions;
 mod idempotency;
 mod limits;
 mod logs;
 mod lookup;
+mod matrix;
+mod migrations;
 mod openapi;
 mod payment;
 mod receipt;

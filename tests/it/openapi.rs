@@ -94,6 +94,11 @@ async fn every_status_that_is_answered_is_declared_and_every_operation_has_a_sch
     }
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                let in_path = path.contains(&format!("{{{name}}}"));
+                assert_eq!(parameter["in"] == "path", in_path, "{method} {path} {name}");
+            }
             let public = path == "/v1/receipts/verify";
             assert_eq!(operation["security"].is_null(), public, "{method} {path}");
             let wanted: &[&str] = if public { &["500", "503"] } else { &["401", "500", "503"] };

@@ -53,21 +53,17 @@ pub fn of_all_kinds(seed: u64, percent: u32) -> Value {
     let mut rules = vec![];
     for host in HOSTS {
         for (operation, faults) in [("inquiry", &INQUIRY[..]), ("payment", &PAYMENT), ("status", &STATUS)] {
-            let share = f64::from(percent) / 100.0 / f64::from(u32::try_from(faults.len()).unwrap());
-            rules.extend(faults.iter().map(|fault| {
-                json!({"host": host, "operation": operation, "probability": format!("{share:.6}").parse::<f64>().unwrap(), "fault": fault})
-            }));
+            let millionths = percent * 10_000 / u32::try_from(faults.len()).unwrap();
+            let share: f64 = format!("0.{millionths:06}").parse().unwrap();
+            rules.extend(faults.iter().map(
+                |fault| json!({"host": host, "operation": operation, "probability": share, "fault": fault}),
+            ));
         }
     }
     rules.push(json!({"host": "BAPENDA", "operation": "payment", "probability": 0.005, "fault": "refuse:BILL_EXPIRED"}));
     rules.push(json!({"host": "BAPENDA", "operation": "payment", "nth": [70, 140], "fault": "wrong_amount"}));
     rules.push(json!({"host": "JASA_RAHARJA", "operation": "payment", "nth": 90, "fault": "wrong_plate"}));
     json!({"seed": seed, "rules": rules})
-}
-
-/// One fault for a share of the calls of an operation.
-pub fn some(host: &str, operation: &str, (probability, fault): (f64, &str)) -> Value {
-    json!({"seed": 5, "rules": [{"host": host, "operation": operation, "probability": probability, "fault": fault}]})
 }
 
 /// Every host answers as it should.

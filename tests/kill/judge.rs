@@ -10,7 +10,7 @@ use crate::process::until;
 use crate::stack::{FLOAT, PEOPLE, Stack};
 
 /// From the end of the faults to the end of the last doubt.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
 /// A payment as its row has it.
 #[derive(Debug, sqlx::FromRow)]

@@ -30,28 +30,51 @@ async fn business_date(stack: &Stack) -> BusinessDate {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_gateways_exactly_one_runs_the_night() {
+async fn of_four_gateways_that_look_at_once_exactly_one_runs_the_night() {
     let stack = Stack::up(Plan { gateways: 2, vehicles: 20, seed: 51, ..Plan::default() }).await;
     pay_all(&stack, &stack.vehicles).await;
     let date = business_date(&stack).await;
     stack.close_day(&date.to_string()).await;
-    // Tomorrow's clock in four gateways that look at the same moment.
-    let clock = Clock::system();
-    clock.shift(chrono::TimeDelta::days(1));
+    // Four gateways that look at the same moment, tomorrow.
+    let tomorrow = Clock::system().now() + chrono::TimeDelta::days(1);
     let mut schedules = vec![];
     for i in 0..4 {
         let mut config = stack.config();
         config.http.instance = format!("night-{i}");
-        let gateway = Gateway::open(config, clock.clone()).await.expect("a gateway opens");
+        let gateway = Gateway::open(config, Clock::system()).await.expect("a gateway opens");
         schedules.push(Schedule::new(gateway.night, "00:00").expect("an hour"));
     }
-    let turns =
-        join_all(schedules.iter().map(async |s| s.run_once(clock.now()).await.expect("a turn"))).await;
+    let turns = join_all(schedules.iter().map(async |s| s.run_once(tomorrow).await.expect("a turn"))).await;
     let ran =
         turns.iter().filter(|turn| matches!(turn, Turn::Ran(reports, None) if reports.len() == 1)).count();
     let elsewhere = turns.iter().filter(|turn| matches!(turn, Turn::Elsewhere)).count();
     assert_eq!((ran, elsewhere), (1, 3), "{turns:?}");
     assert_eq!(stack.count("SELECT count(*) FROM night_run").await, 1);
+    judge::verified(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gateways_that_start_after_midnight_publish_the_night_once_between_them() {
+    const PUBLISHED: &str = "SELECT count(*) FROM night_run";
+    let stack = Stack::up(Plan { gateways: 2, vehicles: 12, seed: 52, ..Plan::default() }).await;
+    stack.hosts_clock(chrono::TimeDelta::days(-1)).await;
+    pay_all(&stack, &stack.vehicles).await;
+    let yesterday = business_date(&stack).await;
+    assert_eq!(yesterday, Clock::system().today().previous());
+    stack.hosts_clock(chrono::TimeDelta::zero()).await;
+    for i in 0..2 {
+        stack.terminate_gateway(i);
+        assert!(stack.gateway_ends(i).await);
+        stack.reconfigure(i, "[night]\nenabled = true\nat = \"00:00\"\n");
+    }
+    tokio::join!(stack.start_gateway(0), stack.start_gateway(1));
+    until("the night is published", async || (stack.count(PUBLISHED).await > 0).then_some(())).await;
+    for i in 0..2 {
+        stack.terminate_gateway(i);
+        assert!(stack.gateway_ends(i).await);
+    }
+    assert_eq!(stack.count(PUBLISHED).await, 1);
+    assert_eq!(stack.count("SELECT max(fence) FROM job_lease WHERE name = 'night'").await, 1);
     judge::verified(&stack).await;
 }
 
@@ -64,7 +87,7 @@ async fn reconciled(stack: &Stack, date: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_night_killed_in_its_middle_is_published_whole_by_the_next_run_with_one_hash() {
-    const IN_DOUBT: &str = "SELECT count(*) FROM payment WHERE state = 'in_doubt'";
+    const IN_DOUBT: &str = "SELECT count(*) FROM payment_leg WHERE authority = 'BAPENDA' AND number IS NULL";
     let stack = Stack::up(Plan { vehicles: 120, seed: 61, ..Plan::default() }).await;
     // Bapenda books all, answers none, and gives no status: the file alone can end these doubts.
     let rule =

@@ -78,11 +78,6 @@ impl Process {
         let sent = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().expect("kill runs");
         assert!(sent.success(), "kill -TERM {}", self.id());
     }
-
-    /// Waits until it has ended.
-    pub async fn end(&mut self) -> ExitStatus {
-        until("a process ends", async || self.ended()).await
-    }
 }
 
 impl Drop for Process {

@@ -1,4 +1,7 @@
 //! Races on one database with two gateways: one key or one vehicle wanted many times at once is paid once.
+//!
+//! Both fail without their guard, the primary key of `idempotency_key` and the unique rows of `vehicle_lock`; both count
+//! who met somebody at work, so that they cannot pass by never racing.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +25,16 @@ async fn two_gateways(vehicles: usize) -> Stack {
     Stack::up(Plan { gateways: 2, outlets: AGENTS, vehicles, seed: 21, ..Plan::default() }).await
 }
 
-fn attempt(stack: &Stack, place: usize, (key, plate, quote): (&str, &str, &Quote), said: Answer) -> Attempt {
+fn attempt(
+    stack: &Stack,
+    place: usize,
+    (key, vehicle, quote): (&str, &Vehicle, &Quote),
+    said: Answer,
+) -> Attempt {
     Attempt {
         agent_code: stack.outlets[place].code.clone(),
         key: key.to_owned(),
-        plate: plate.to_owned(),
+        plate: vehicle.plate.clone(),
         total: quote.total,
         said,
         seen: Seen::default(),
@@ -60,7 +68,7 @@ async fn copies_of_one_key(stack: &Stack, i: usize) -> (Attempt, usize, usize) {
     assert_eq!((first, ids.len()), (1, 1), "key {key}: {answers:?}");
     let (said, _) = outlet.insists(&stack.gateway_url(i + 1), &key, &quote).await;
     assert_eq!(Some(said.text("payment_id")), ids.pop_first(), "key {key} afterwards");
-    (attempt(stack, place, (&key, &vehicle.plate, &quote), said), replayed, in_progress)
+    (attempt(stack, place, (&key, vehicle, &quote), said), replayed, in_progress)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,7 +98,7 @@ async fn outlets_on_one_vehicle(stack: &Stack, vehicle: &Vehicle) -> Vec<Attempt
         let key = uuid::Uuid::now_v7().to_string();
         let answer = stack.outlets[place].pays(&stack.gateway_url(place), &key, quote).await;
         let answer = answer.expect("nobody is killed here");
-        attempt(stack, place, (&key, &vehicle.plate, quote), answer)
+        attempt(stack, place, (&key, vehicle, quote), answer)
     });
     let attempts = join_all(paid).await;
     let winners = attempts.iter().filter(|attempt| attempt.said.status == StatusCode::CREATED).count();

@@ -20,8 +20,11 @@ const PARTNER: &str = "OPOP-GATEWAY";
 const SECRET: &str = "a secret of this test";
 /// What every outlet begins with.
 pub const FLOAT: i64 = 2_000_000_000;
-/// Seeds of both people who may decide.
+/// Both people who may decide.
 pub const PEOPLE: [&str; 2] = ["bapenda.demo", "admin.demo"];
+
+/// The end of every gateway's configuration.
+const NO_NIGHT: &str = "[night]\nenabled = false\n";
 
 /// What to start.
 #[derive(Debug, Clone, Copy)]
@@ -31,20 +34,11 @@ pub struct Plan {
     pub float: i64,
     pub vehicles: usize,
     pub seed: u64,
-    /// Further lines of the gateways' configuration.
-    pub config: &'static str,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self {
-            gateways: 1,
-            outlets: 8,
-            float: FLOAT,
-            vehicles: 100,
-            seed: 1,
-            config: "[night]\nenabled = false\n",
-        }
+        Self { gateways: 1, outlets: 8, float: FLOAT, vehicles: 100, seed: 1 }
     }
 }
 
@@ -77,7 +71,7 @@ impl Stack {
         let (mock_address, addresses) = (pairs[0], pairs[1..].to_vec());
         for (i, address) in addresses.iter().enumerate() {
             let text = configuration(&folder, &database, mock_address, *address);
-            std::fs::write(config_file(&folder, i), format!("{text}\n{}", plan.config)).expect("a config");
+            std::fs::write(config_file(&folder, i), format!("{text}{NO_NIGHT}")).expect("a config");
         }
         let folder_text = folder.to_str().expect("UTF-8").to_owned();
         let done = finish(gateway_command(&folder, 0, &["receipt", "keygen", "--out", &folder_text])).await;
@@ -141,6 +135,13 @@ impl Stack {
     /// The configuration of the first gateway, for a gateway inside the test.
     pub fn config(&self) -> Config {
         Config::load(config_file(&self.folder, 0).to_str()).expect("a configuration")
+    }
+
+    /// Another night for a gateway that does not run.
+    pub fn reconfigure(&self, i: usize, night: &str) {
+        let file = config_file(&self.folder, i);
+        let text = std::fs::read_to_string(&file).expect("a config");
+        std::fs::write(file, text.replace(NO_NIGHT, night)).expect("a config");
     }
 
     pub fn gateway_url(&self, i: usize) -> String {
@@ -210,6 +211,12 @@ impl Stack {
 
     pub async fn faults(&self, rules: &Value) {
         self.mock_control(reqwest::Method::PUT, "/mock/faults", rules).await;
+    }
+
+    /// Sets both authorities' clock against the real one.
+    pub async fn hosts_clock(&self, offset: chrono::TimeDelta) {
+        let offset = json!({"offset_ms": offset.num_milliseconds()});
+        self.mock_control(reqwest::Method::PUT, "/mock/clock", &offset).await;
     }
 
     /// Closes a day at both authorities.
@@ -306,7 +313,7 @@ fn spawn_mock(folder: &Path, [bapenda, jasa_raharja]: [u16; 2], seed: u64) -> Pr
 /// Short deadlines, so that doubts settle within seconds; the lease just above what the configuration allows.
 fn configuration(folder: &Path, database: &Database, mock: [u16; 2], [api, ops]: [u16; 2]) -> String {
     let key = |name: &str| std::fs::read_to_string(folder.join("keys").join(name)).expect("a public key");
-    let receipt_key = folder.join("receipt.key.pem");
+    let receipt_key = folder.join("receipt.key.pem").display().to_string();
     let url = database.app_url();
     format!(
         "[http]\nlisten = \"127.0.0.1:{api}\"\nops_listen = \"127.0.0.1:{ops}\"\ndrain_s = 10\n\

@@ -23,11 +23,14 @@ pub async fn show(State(app): State<App>, AsAgent(agent): AsAgent) -> Result<Jso
 
 /// Which movements.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct EntriesQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
@@ -35,7 +38,7 @@ pub struct EntriesQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct EntriesPage {
     items: Vec<Entry>,
-    next_cursor: Option<i64>,
+    next_cursor: Option<String>,
 }
 
 /// Movements of the float, newest first.
@@ -53,6 +56,6 @@ pub async fn entries(
     let limit = page(query.limit)?;
     let mut connection = app.db.requests.acquire().await?;
     let items = ledger::entries(&mut connection, agent.agent_id, query.cursor, limit).await?;
-    let next_cursor = items.last().map(|entry| entry.seq).filter(|seq| *seq > 1);
+    let next_cursor = items.last().map(|entry| entry.seq).filter(|seq| *seq > 1).map(|seq| seq.to_string());
     Ok(Json(EntriesPage { items, next_cursor }))
 }

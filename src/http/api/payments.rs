@@ -246,6 +246,7 @@ pub async fn show(
 
 /// Which payments.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentsQuery {
     /// Taken on that WIB date.
@@ -256,6 +257,7 @@ pub struct PaymentsQuery {
     /// `next_cursor` of the page before.
     cursor: Option<Uuid>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 

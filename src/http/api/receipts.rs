@@ -152,6 +152,7 @@ async fn body(
         Problem::internal()
     })?;
     let payment = payment::view(connection, Scope::All, stored.payment_id).await?;
+    let lines = lines(connection, (stored.payment_id, stored.kind)).await?;
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
     Ok(ReceiptBody {
@@ -161,7 +162,7 @@ async fn body(
         issued_at: rfc3339_wib(stored.issued_at),
         status: payment.map_or(Status::Unknown, |payment| status_of(payment.state)),
         copy_no: stored.copies,
-        lines: lines(connection, stored.payment_id).await?,
+        lines,
         facts,
         payload: stored.payload,
         signature,
@@ -170,9 +171,9 @@ async fn body(
 
 async fn lines(
     connection: &mut PgConnection,
-    id: crate::domain::PaymentId,
+    (id, kind): (crate::domain::PaymentId, receipt::Kind),
 ) -> Result<Vec<ReceiptLine>, Problem> {
-    let legs = payment::lines(connection, id).await?;
+    let legs = payment::lines(connection, id, kind).await?;
     let line = |(authority, period): (crate::domain::Authority, crate::domain::BillPeriod)| {
         let due_on = period.due_on.to_string();
         let lines = period.lines.into_iter().map(move |line| ReceiptLine {
@@ -190,6 +191,7 @@ async fn lines(
 
 /// Which receipts.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptsQuery {
     /// Issued on that WIB date.
@@ -202,6 +204,7 @@ pub struct ReceiptsQuery {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 

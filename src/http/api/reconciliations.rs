@@ -54,13 +54,16 @@ pub async fn show(
 
 /// Which lines.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ItemsQuery {
     /// Of that class.
     class: Option<String>,
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
     cursor: Option<i32>,
     /// 1–100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
@@ -68,7 +71,7 @@ pub struct ItemsQuery {
 #[derive(Debug, Serialize)]
 pub struct ItemsPage {
     items: Vec<Line>,
-    next_cursor: Option<i32>,
+    next_cursor: Option<String>,
 }
 
 /// The classified lines of a date's run, in canonical order.
@@ -93,7 +96,7 @@ pub async fn items(
     let wanted = Wanted { class, after: query.cursor.unwrap_or(0), limit };
     let items = reading::lines(&mut connection, run.run_id, wanted).await?;
     let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-    let next_cursor = if full { items.last().map(|line| line.ordinal) } else { None };
+    let next_cursor = if full { items.last().map(|line| line.ordinal.to_string()) } else { None };
     Ok(Json(ItemsPage { items, next_cursor }))
 }
 

@@ -24,7 +24,9 @@ impl Life {
     }
 
     fn judge(&self, before: &Payment, after: &Payment) {
-        for hold in ["0", "1", "fee"] {
+        let holds: Vec<String> =
+            after.legs.iter().map(|leg| leg.ordinal.to_string()).chain(["fee".to_owned()]).collect();
+        for hold in &holds {
             assert!(self.resolved(hold) <= 1, "hold {hold} is resolved twice");
             assert!(
                 self.times(&format!("reverse {hold}")) <= self.times(&format!("post {hold}")),
@@ -32,7 +34,7 @@ impl Life {
             );
         }
         assert!(self.times("lunas") <= 1 && self.times("titip") <= 1, "a paper is handed over twice");
-        let posted = self.times("post 0") + self.times("post 1");
+        let posted: usize = after.legs.iter().map(|leg| self.times(&format!("post {}", leg.ordinal))).sum();
         match after.state.name() {
             StateName::Refused => {
                 assert!(!after.any_booked() && posted == 0, "refused after a booking");
@@ -48,11 +50,11 @@ impl Life {
             StateName::Confirmed => {
                 assert!(after.legs.iter().all(Leg::is_settled) && after.any_booked());
                 assert_eq!((self.times("lunas"), self.times("post fee")), (1, 1));
-                assert!(["0", "1"].iter().all(|hold| self.resolved(hold) == 1), "a hold is left open");
+                assert!(holds.iter().all(|hold| self.resolved(hold) == 1), "a hold is left open");
             }
             StateName::Reversed => {
-                assert!(["0", "1", "fee"].iter().all(|hold| self.resolved(hold) == 1), "a hold is left open");
-                assert!(self.times("reverse 0") + self.times("reverse 1") >= 1);
+                assert!(holds.iter().all(|hold| self.resolved(hold) == 1), "a hold is left open");
+                assert!(holds.iter().any(|hold| self.times(&format!("reverse {hold}")) >= 1));
             }
             StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
                 assert_eq!(
@@ -77,7 +79,7 @@ impl Life {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let leg = || 0_i16..2;
+    let leg = || 0_i16..3;
     let number =
         prop_oneof![9 => leg().prop_map(booked), 1 => leg().prop_map(|o| Event::Booked(o, booking("OTHER")))];
     prop_oneof![
@@ -93,6 +95,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::CancelAsked),
         3 => any::<bool>().prop_map(|refuse| Event::Reopened { refuse }),
         2 => leg().prop_map(Event::PaidElsewhere),
+        2 => (2_i16..4).prop_map(fresh),
         2 => Just(approved()),
         3 => leg().prop_map(|o| Event::ReversalAgreed(o, day())),
         2 => leg().prop_map(not_reversible),
@@ -118,6 +121,9 @@ fn live(events: Vec<(Event, i64)>, reached: &mut BTreeSet<StateName>) {
         assert!(before.state.name().is_open() || designed, "{:?} took {event:?}", before.state);
         for effect in &effects {
             *life.done.entry(super::effect(effect)).or_default() += 1;
+            if let Effect::Replace { old, .. } = effect {
+                *life.done.entry(format!("void {old}")).or_default() += 1;
+            }
             if *effect == Effect::Issue(receipt::Kind::Titip) {
                 payment.titip_no = Some("T-1".to_owned());
             }

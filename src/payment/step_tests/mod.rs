@@ -44,6 +44,7 @@ kinds! {
     CancelAsked: Event::CancelAsked,
     Reopened: Event::Reopened { .. },
     PaidElsewhere: Event::PaidElsewhere(_),
+    FreshlyAssessed: Event::FreshlyAssessed(_),
     ReversalApproved: Event::ReversalApproved(_),
     ReversalAgreed: Event::ReversalAgreed(..),
     ReversalRefused: Event::ReversalRefused(..),
@@ -97,7 +98,7 @@ fn leg(ordinal: i16, letter: char, reversing: bool) -> Leg {
     let reversal = |answer| Some(LegReversal { reference: Reference::new(), answer });
     Leg {
         ordinal,
-        authority: Authority::ALL[usize::try_from(ordinal).unwrap()],
+        authority: Authority::ALL[usize::try_from(ordinal.min(1)).unwrap()],
         reference: Reference::new(),
         document_id: "3578261124000017".to_owned(),
         amount: Rupiah::new(100_000).unwrap(),
@@ -151,6 +152,7 @@ fn effect(effect: &Effect) -> String {
     match effect {
         Effect::Post(o) => format!("post {o}"),
         Effect::Void(o) => format!("void {o}"),
+        Effect::Replace { old, new } => format!("replace {old} by {new}"),
         Effect::PostFee => "post fee".to_owned(),
         Effect::VoidFee => "void fee".to_owned(),
         Effect::Reverse(o) => format!("reverse {o}"),
@@ -177,7 +179,7 @@ fn written(payment: &Payment, effects: &[Effect]) -> String {
         Some(ReversalAnswer::Refused) => 'n',
     };
     let answers: String = payment.legs.iter().map(answer).collect();
-    let answers = if answers == "--" { String::new() } else { format!("[{answers}]") };
+    let answers = if answers.chars().all(|c| c == '-') { String::new() } else { format!("[{answers}]") };
     let cancel = if payment.cancel_requested { " cancel" } else { "" };
     let effects: Vec<String> = effects.iter().map(effect).collect();
     let effects = if effects.is_empty() { String::new() } else { format!(" | {}", effects.join(", ")) };
@@ -193,11 +195,16 @@ fn refused(ordinal: i16) -> Event {
 }
 
 fn contradicts(ordinal: i16) -> Event {
-    Event::Contradicts(ordinal, "another amount".to_owned())
+    Event::Contradicts(ordinal, "ANOTHER_AMOUNT".to_owned())
+}
+
+/// A fresh assessment of that place, not sent yet.
+fn fresh(ordinal: i16) -> Event {
+    Event::FreshlyAssessed(Box::new(leg(ordinal, 'U', false)))
 }
 
 fn approved() -> Event {
-    Event::ReversalApproved(vec![(0, Reference::new()), (1, Reference::new())])
+    Event::ReversalApproved((0..6).map(|ordinal| (ordinal, Reference::new())).collect())
 }
 
 fn not_reversible(ordinal: i16) -> Event {

@@ -35,8 +35,8 @@ fn held() -> Vec<Case> {
         ("BS", refused(1), "in_doubt(BILL_EXPIRED) BR | case JR_REFUSED, titip"),
         ("SS", Event::Silent(0, None), "in_doubt SU | titip"),
         ("BS", Event::Silent(1, Some("TOO_LATE".to_owned())), "in_doubt(TOO_LATE) BS | titip"),
-        ("SS", contradicts(0), "integrity_hold(another amount) SS | case INTEGRITY_HOLD, titip"),
-        ("BS", contradicts(1), "integrity_hold(another amount) BS | case INTEGRITY_HOLD, titip"),
+        ("SS", contradicts(0), "integrity_hold(ANOTHER_AMOUNT) SS | case INTEGRITY_HOLD, titip"),
+        ("BS", contradicts(1), "integrity_hold(ANOTHER_AMOUNT) BS | case INTEGRITY_HOLD, titip"),
         ("SS", Event::NeverSent(0), "refused(UPSTREAM_UNAVAILABLE) SS | void 0, void 1, void fee"),
         ("BS", Event::NeverSent(1), "in_doubt(UPSTREAM_UNAVAILABLE) BU | titip"),
         ("SS", Event::CancelAsked, "held SS cancel"),
@@ -92,7 +92,7 @@ fn doubts_settled() -> Vec<Case> {
         ("SS titip", refused(1), "integrity_hold(REFUSED_BEFORE_THE_FIRST_LEG) SR | case INTEGRITY_HOLD"),
         ("SB titip", refused(0), "integrity_hold(REFUSED_BEFORE_A_BOOKED_LEG) RB | case INTEGRITY_HOLD"),
         ("BR titip", refused(1), "forbidden"),
-        ("SU titip", contradicts(0), "integrity_hold(another amount) SU | case INTEGRITY_HOLD"),
+        ("SU titip", contradicts(0), "integrity_hold(ANOTHER_AMOUNT) SU | case INTEGRITY_HOLD"),
     ]
 }
 
@@ -146,6 +146,18 @@ fn doubts_of_people() -> Vec<Case> {
         ("RB", Event::PaidElsewhere(0), "confirmed LB | void 0, post fee, lunas"),
         ("BS", Event::PaidElsewhere(1), "forbidden"),
         ("SR", Event::PaidElsewhere(1), "forbidden"),
+        ("BR", fresh(2), "in_doubt BLU | replace 1 by 2"),
+        ("BLR", fresh(3), "in_doubt BLLU | replace 2 by 3"),
+        ("BLU", fresh(3), "forbidden"),
+        ("BR", fresh(3), "forbidden"),
+        ("BS", fresh(2), "forbidden"),
+        ("RB", fresh(2), "forbidden"),
+        ("SR", fresh(2), "forbidden"),
+        ("BLS", booked(2), "confirmed BLB | post 2, post fee, lunas"),
+        ("BLS titip", refused(2), "in_doubt(BILL_EXPIRED) BLR | case JR_REFUSED"),
+        ("BLS", Event::Absent(2), "in_doubt BLU"),
+        ("BLR", Event::PaidElsewhere(2), "confirmed BLL | void 2, post fee, lunas"),
+        ("BLR", approved(), "reversing BLR[?--]"),
         ("BR", approved(), "reversing BR[?-]"),
         ("RB", approved(), "reversing RB[-?]"),
         ("BS", approved(), "forbidden"),
@@ -183,21 +195,33 @@ fn reversing() -> Vec<Case> {
         ("BR doubt", not_reversible(0), "in_doubt(NOT_REVERSIBLE) BR[n-]"),
         ("VB", not_reversible(1), "reversed VB[yn] | case HALF_REVERSED, reverse fee"),
         ("VB", not_reversible(0), "forbidden"),
+        ("VLB", Event::ReversalAgreed(2, day()), "reversed VLV[y-y] | reverse 2, reverse fee"),
+        ("BLR doubt", Event::ReversalAgreed(0, day()), "reversed VLR[y--] | reverse 0, void 2, void fee"),
     ]
 }
 
 /// Pairs that never happen, whatever the legs.
 fn forbidden() -> BTreeSet<(StateName, Kind)> {
     use Kind::{
-        Absent, Booked, CancelAsked, Contradicts, NeverSent, PaidElsewhere, Refused, Reopened,
-        ReversalAgreed, ReversalApproved, ReversalRefused, ReversedThere, Sending, Silent, TakenOver,
+        Absent, Booked, CancelAsked, Contradicts, FreshlyAssessed, NeverSent, PaidElsewhere, Refused,
+        Reopened, ReversalAgreed, ReversalApproved, ReversalRefused, ReversedThere, Sending, Silent,
+        TakenOver,
     };
     let answers = [Booked, ReversedThere, Refused, Silent, Contradicts, NeverSent, Absent];
     let rows: [(StateName, &[Kind], &[Kind]); 7] = [
         (
             StateName::Held,
             &[],
-            &[Sending, Absent, Reopened, PaidElsewhere, ReversalApproved, ReversalAgreed, ReversalRefused],
+            &[
+                Sending,
+                Absent,
+                Reopened,
+                PaidElsewhere,
+                FreshlyAssessed,
+                ReversalApproved,
+                ReversalAgreed,
+                ReversalRefused,
+            ],
         ),
         (StateName::InDoubt, &[], &[TakenOver, Reopened, ReversalAgreed, ReversalRefused]),
         (
@@ -208,6 +232,7 @@ fn forbidden() -> BTreeSet<(StateName, Kind)> {
                 Sending,
                 CancelAsked,
                 PaidElsewhere,
+                FreshlyAssessed,
                 ReversalApproved,
                 ReversalAgreed,
                 ReversalRefused,
@@ -216,17 +241,35 @@ fn forbidden() -> BTreeSet<(StateName, Kind)> {
         (
             StateName::Confirmed,
             &answers,
-            &[TakenOver, Sending, CancelAsked, Reopened, PaidElsewhere, ReversalAgreed, ReversalRefused],
+            &[
+                TakenOver,
+                Sending,
+                CancelAsked,
+                Reopened,
+                PaidElsewhere,
+                FreshlyAssessed,
+                ReversalAgreed,
+                ReversalRefused,
+            ],
         ),
         (
             StateName::Refused,
             &answers,
-            &[TakenOver, Sending, Reopened, PaidElsewhere, ReversalApproved, ReversalAgreed, ReversalRefused],
+            &[
+                TakenOver,
+                Sending,
+                Reopened,
+                PaidElsewhere,
+                FreshlyAssessed,
+                ReversalApproved,
+                ReversalAgreed,
+                ReversalRefused,
+            ],
         ),
         (
             StateName::Reversing,
             &answers,
-            &[TakenOver, Sending, CancelAsked, Reopened, PaidElsewhere, ReversalApproved],
+            &[TakenOver, Sending, CancelAsked, Reopened, PaidElsewhere, FreshlyAssessed, ReversalApproved],
         ),
         (StateName::Reversed, KINDS, &[]),
     ];
@@ -297,6 +340,7 @@ fn samples() -> Vec<Event> {
         ]
     };
     let of_all = [
+        fresh(2),
         Event::TakenOver,
         Event::CancelAsked,
         Event::Reopened { refuse: true },

@@ -3,6 +3,7 @@
 //! Each ends with both books compared and every invariant checked. `tests/it/matrix.rs` fails when a row has no test.
 
 mod clocks;
+mod crowd;
 mod first_leg;
 mod night;
 mod request;

@@ -15,7 +15,7 @@ async fn fault_16_a_gateway_killed_before_it_sent_anything_is_followed_by_one_th
     world.lines().bapenda.set(Mode::Swallow);
     let stream = doomed.client.says(&doomed.client.wire("16", &quote)).await;
     world.until("SELECT count(*) FROM payment WHERE state = 'held'", 1).await;
-    doomed.kill();
+    doomed.kill().await;
     drop(stream);
     world.lines().bapenda.set(Mode::Pass);
     let open = world.agent().pays_with("16", &quote).await;
@@ -46,7 +46,7 @@ async fn fault_17_a_gateway_killed_while_it_sent_is_followed_by_one_that_asks_an
     world.fault("BAPENDA", "payment", "hang_after_booking");
     let stream = doomed.client.says(&doomed.client.wire("17", &quote)).await;
     world.until_ordered("BAPENDA", 1).await;
-    doomed.kill();
+    doomed.kill().await;
     drop(stream);
     world.no_faults();
     world.leases_run_out().await;

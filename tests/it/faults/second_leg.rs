@@ -17,7 +17,7 @@ async fn fault_35_a_gateway_killed_between_the_two_bookings_is_followed_by_one_t
     world.fault("JASA_RAHARJA", "payment", "hang");
     let stream = doomed.client.says(&doomed.client.wire("35", &quote)).await;
     world.until_ordered("JASA_RAHARJA", 1).await;
-    doomed.kill();
+    doomed.kill().await;
     drop(stream);
     assert_eq!((world.booked("BAPENDA"), world.booked("JASA_RAHARJA")), (1, 0));
     assert_eq!(float(&world).await, (quote.total, quote.total));
@@ -159,7 +159,7 @@ async fn fault_38_a_gateway_killed_before_it_could_store_both_bookings_is_follow
     let stream = doomed.client.says(&doomed.client.wire("38", &quote)).await;
     world.until_ordered("JASA_RAHARJA", 1).await;
     world.until_blocked().await;
-    doomed.kill();
+    doomed.kill().await;
     drop(stream);
     in_the_way.goes().await;
     world.until_quiet().await;

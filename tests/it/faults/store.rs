@@ -16,7 +16,7 @@ async fn fault_12_a_gateway_killed_before_tx_a_is_committed_leaves_nothing() {
     let in_the_way = world.stands_in_the_way("LOCK TABLE payment IN EXCLUSIVE MODE").await;
     let stream = doomed.client.says(&doomed.client.wire("12", &quote)).await;
     world.until_blocked().await;
-    doomed.kill();
+    doomed.kill().await;
     drop(stream);
     in_the_way.goes().await;
     world.until_quiet().await;

@@ -61,6 +61,15 @@ impl Database {
         Self { name }
     }
 
+    /// One that no migration has seen.
+    pub async fn empty() -> Self {
+        let name = format!("t_{}", uuid::Uuid::now_v7().simple());
+        let mut admin =
+            PgConnection::connect(&admin_url("postgres")).await.expect("the test cluster answers");
+        create(&mut admin, &name, "template1").await;
+        Self { name }
+    }
+
     pub fn app_url(&self) -> String {
         url_of(APP, &needed("SAMSAT_TEST_APP_PASSWORD"), &self.name)
     }

@@ -10,6 +10,15 @@ use super::setting::top_up;
 use super::world::World;
 
 impl World {
+    /// Where the API and the operations port listen.
+    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
+        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
+    }
+
+    pub fn owner_url(&self) -> String {
+        self.database.owner_url()
+    }
+
     /// The first payable vehicle whose quote is like that, looked up by the first agent.
     pub async fn quote_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Quote {
         for vehicle in self.mock.vehicles(1_500).into_iter().filter(|v| v.case == "PAYABLE") {
@@ -42,11 +51,6 @@ impl World {
     /// From now on the hosts' answers are changed like this; the world needs `between`.
     pub fn hosts_say(&self, change: impl Fn(&mut Said) + Send + Sync + 'static) {
         self.between.as_ref().expect("a world with `between`").set(change);
-    }
-
-    /// Where the API and the operations port listen.
-    pub fn addresses(&self) -> (std::net::SocketAddr, std::net::SocketAddr) {
-        self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
     }
 
     /// A connection of the role that owns nothing.

@@ -4,9 +4,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use samsat_gateway::config::Config;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+
+use super::database;
 
 /// What happens to bytes that the gateway sends.
 #[derive(Clone, Debug)]
@@ -110,8 +114,7 @@ async fn carry(shared: Arc<Shared>, mut client: TcpStream) -> Option<()> {
                         Some(true) => {
                             server.write_all(bytes).await.ok()?;
                             // The server has done it once it answers; nobody hears that.
-                            server.read(&mut answered).await.ok()?;
-                            return None;
+                            return server.read(&mut answered).await.ok().and(None);
                         }
                     },
                     Mode::Swallow => {}
@@ -153,5 +156,28 @@ impl Shared {
             return None;
         }
         lost.take().map(|lost| lost.delivered)
+    }
+}
+
+/// What can be cut.
+pub struct Lines {
+    pub database: Line,
+    pub bapenda: Line,
+    pub jasa_raharja: Line,
+}
+
+impl Lines {
+    pub async fn laid(config: &mut Config) -> Self {
+        let database = Line::to(database::address_of(config.database.url.expose_secret())).await;
+        let bapenda = Line::to(database::address_of(&config.upstream.bapenda.url)).await;
+        let jasa_raharja = Line::to(database::address_of(&config.upstream.jasa_raharja.url)).await;
+        let url = config.database.url.expose_secret();
+        let (before, after) = (url.split_once('@'), url.rsplit_once('/'));
+        let (user, name) = (before.expect("a user").0, after.expect("a name").1);
+        config.database.url =
+            SecretString::from(format!("{user}@{}/{name}?sslmode=disable", database.address));
+        config.upstream.bapenda.url = format!("http://{}", bapenda.address);
+        config.upstream.jasa_raharja.url = format!("http://{}", jasa_raharja.address);
+        Self { database, bapenda, jasa_raharja }
     }
 }

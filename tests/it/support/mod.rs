@@ -5,6 +5,7 @@
 
 mod agent;
 mod between;
+mod books;
 mod database;
 mod deeds;
 mod line;
@@ -12,7 +13,6 @@ mod setting;
 mod trouble;
 mod world;
 
-#[expect(unused_imports, reason = "named by those tests that need them")]
 pub use agent::{Answer, Client, Quote, Vehicle};
 pub use database::Database;
 pub use line::Mode;

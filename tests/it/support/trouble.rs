@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use samsat_gateway::http::Gateway;
 use samsat_gateway::payment::Decision;
+use samsat_gateway::reconciliation::Night;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,17 +27,23 @@ pub struct Doomed {
 }
 
 impl Doomed {
+    /// Does this in its runtime, for as long as that lives.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) {
+        drop(self.runtime.as_ref().map(|runtime| runtime.spawn(work)));
+    }
+
     /// Killed, and started again under the same name.
     pub async fn kill_and_start_again(self, world: &World) -> Self {
         let instance = self.instance.clone();
-        self.kill();
+        self.kill().await;
         world.doomed_named(instance).await
     }
 
     /// Ends every task of it where it stands. Nothing is said to anybody.
-    pub fn kill(mut self) {
+    pub async fn kill(mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            let dead = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
+            dead.await.expect("nothing of it lives");
         }
     }
 }
@@ -65,20 +72,32 @@ impl World {
     }
 
     async fn doomed_named(&self, instance: String) -> Doomed {
+        let (runtime, gateway) = self.opened(&instance).await;
+        let running = runtime.spawn(async move { gateway.start(None).await.expect("it starts") });
+        let address = running.await.expect("a gateway").address;
+        let client = Client { base: format!("http://{address}"), ..self.agent().clone() };
+        Doomed { client, instance, runtime: Some(runtime) }
+    }
+
+    /// The night of a gateway that listens nowhere, to be killed.
+    pub async fn doomed_night(&self) -> (Doomed, Night) {
+        let instance = format!("doomed-{}", uuid::Uuid::now_v7());
+        let (runtime, gateway) = self.opened(&instance).await;
+        (Doomed { client: self.agent().clone(), instance, runtime: Some(runtime) }, gateway.night)
+    }
+
+    async fn opened(&self, instance: &str) -> (Runtime, Gateway) {
         let mut config = self.config.clone();
-        config.http.instance.clone_from(&instance);
+        instance.clone_into(&mut config.http.instance);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
         let clock = self.clock.clone();
-        let running = runtime.spawn(async move {
-            Gateway::open(config, clock).await.expect("it opens").start(None).await.expect("it starts")
-        });
-        let address = running.await.expect("a gateway").address;
-        let client = Client { base: format!("http://{address}"), ..self.agent().clone() };
-        Doomed { client, instance, runtime: Some(runtime) }
+        let opened = runtime.spawn(async move { Gateway::open(config, clock).await.expect("it opens") });
+        let gateway = opened.await.expect("a gateway");
+        (runtime, gateway)
     }
 
     /// As if the leases of whoever is at work had run out.

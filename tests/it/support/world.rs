@@ -9,14 +9,13 @@ use samsat_gateway::config::Config;
 use samsat_gateway::domain::{Clock, PaymentId};
 use samsat_gateway::http::{App, Gateway, Running};
 use samsat_gateway::reconciliation::Night;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::agent::{Client, Vehicle};
 use super::between::Between;
-use super::database::{self, Database};
-use super::line::Line;
+use super::database::Database;
+use super::line::Lines;
 use super::setting::{client, config, new_agent, people, start_mock};
 
 /// What every agent begins with.
@@ -37,29 +36,6 @@ pub struct Shape {
 impl Default for Shape {
     fn default() -> Self {
         Self { agents: 2, seed: 7, lines: false, config: |_| {}, between: false }
-    }
-}
-
-/// What can be cut.
-pub struct Lines {
-    pub database: Line,
-    pub bapenda: Line,
-    pub jasa_raharja: Line,
-}
-
-impl Lines {
-    async fn laid(config: &mut Config) -> Self {
-        let database = Line::to(database::address_of(config.database.url.expose_secret())).await;
-        let bapenda = Line::to(database::address_of(&config.upstream.bapenda.url)).await;
-        let jasa_raharja = Line::to(database::address_of(&config.upstream.jasa_raharja.url)).await;
-        let url = config.database.url.expose_secret();
-        let (before, after) = (url.split_once('@'), url.rsplit_once('/'));
-        let (user, name) = (before.expect("a user").0, after.expect("a name").1);
-        config.database.url =
-            SecretString::from(format!("{user}@{}/{name}?sslmode=disable", database.address));
-        config.upstream.bapenda.url = format!("http://{}", bapenda.address);
-        config.upstream.jasa_raharja.url = format!("http://{}", jasa_raharja.address);
-        Self { database, bapenda, jasa_raharja }
     }
 }
 
@@ -91,6 +67,10 @@ impl World {
     }
 
     pub async fn shaped(shape: Shape) -> Self {
+        Box::pin(Self::made(shape)).await
+    }
+
+    async fn made(shape: Shape) -> Self {
         let database = Database::create().await;
         let folder = std::env::temp_dir().join(format!("samsat-it-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -192,6 +172,7 @@ impl World {
     }
 
     /// Faults from now on: a list of rules as the protocol page has them.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the rules in place with json!")]
     pub fn faults(&self, rules: Value) {
         self.mock
             .set_faults(serde_json::json!({"seed": 11, "rules": rules}))
@@ -244,62 +225,6 @@ impl World {
     /// A copy of this world's database, to break; the world itself is cut off from its own.
     pub async fn copied(&self) -> Database {
         self.database.copy().await
-    }
-
-    pub fn owner_url(&self) -> String {
-        self.database.owner_url()
-    }
-
-    /// Bookings of a host that stand as PAID.
-    pub fn booked(&self, host: &str) -> usize {
-        let book = self.mock.book();
-        book[host].as_object().map_or(0, |book| book.values().filter(|b| b["status"] == "PAID").count())
-    }
-
-    /// Both books agree: what is booked there is booked here, once, with the same number and amount, and the reverse.
-    pub async fn books_agree(&self) {
-        let book = self.mock.book();
-        let rows: Vec<(uuid::Uuid, String, String, i64, String)> = sqlx::query_as(
-            "SELECT l.reference, l.authority, l.number, l.amount, l.state FROM payment_leg l WHERE l.number IS NOT NULL",
-        )
-        .fetch_all(&mut self.admin_connection().await)
-        .await
-        .expect("legs");
-        let mut here = std::collections::BTreeSet::new();
-        for (reference, authority, number, amount, state) in rows {
-            let there = &book[&authority][reference.to_string()];
-            assert_eq!(
-                there["number"],
-                Value::from(number.clone()),
-                "{authority} {reference}: another number there"
-            );
-            assert_eq!(there["amount"], Value::from(amount), "{authority} {reference}: another amount there");
-            let status = if state == "reversed" { "REVERSED" } else { "PAID" };
-            assert_eq!(there["status"], status, "{authority} {reference}");
-            here.insert((authority, reference.to_string()));
-        }
-        // A booking after a refusal is known by its case.
-        let late: Vec<String> = sqlx::query_scalar(
-            "SELECT facts->>'reference' FROM case_file WHERE class = 'LATE_SUCCESS' AND facts->>'reference' IS NOT NULL",
-        )
-        .fetch_all(&mut self.admin_connection().await)
-        .await
-        .expect("cases");
-        for host in ["BAPENDA", "JASA_RAHARJA"] {
-            for (reference, booking) in book[host].as_object().into_iter().flatten() {
-                let known = here.contains(&(host.to_owned(), reference.clone())) || late.contains(reference);
-                assert!(
-                    known || booking["status"] != "PAID",
-                    "{host} booked {reference}, and we do not know it"
-                );
-            }
-        }
-    }
-
-    /// Every invariant over the whole database.
-    pub async fn verified(&self) {
-        let report = self.app.verify().await.expect("verify runs");
-        assert!(report.holds, "{}", serde_json::to_string_pretty(&report).expect("a report"));
     }
 
     /// The payment as the resolver sees it, moved on by hand.
