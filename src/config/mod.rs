@@ -247,7 +247,7 @@ mod tests {
         let broken: [(&str, Breaks); 6] = [
             ("connect_timeout_ms", |c| c.upstream.connect_timeout_ms = c.upstream.total_timeout_ms),
             ("total_timeout_ms must be below http", |c| {
-                c.http.answer_within_ms = c.upstream.total_timeout_ms
+                c.http.answer_within_ms = c.upstream.total_timeout_ms;
             }),
             ("20 s", |c| c.http.answer_within_ms = 20_000),
             ("lease_s", |c| c.payment.lease_s = 40),

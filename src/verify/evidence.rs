@@ -3,7 +3,6 @@
 use aws_lc_rs::digest;
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Check, VerifyKeys};
@@ -87,7 +86,7 @@ struct LookupRow {
     plate: String,
     tax_total: i64,
     business_date: chrono::NaiveDate,
-    quote: Json<Quote>,
+    quote: serde_json::Value,
     bapenda_evidence: Vec<u8>,
     bapenda_signature: String,
     jasa_raharja_evidence: Vec<u8>,
@@ -100,7 +99,7 @@ async fn quotes(
 ) -> Result<(i64, Option<String>), sqlx::Error> {
     let mut rows = sqlx::query_as!(
         LookupRow,
-        r#"SELECT lookup_id, plate, tax_total, business_date, quote AS "quote: Json<Quote>", bapenda_evidence, bapenda_signature,
+        r#"SELECT lookup_id, plate, tax_total, business_date, quote, bapenda_evidence, bapenda_signature,
                   jasa_raharja_evidence, jasa_raharja_signature FROM lookup"#
     )
     .fetch(connection);
@@ -146,11 +145,14 @@ impl LookupRow {
         else {
             return Some("a signed answer is no bill or assessment");
         };
-        self.differs(&bill, &assessment)
+        // What no longer reads is itself the finding.
+        let Ok(quote) = serde_json::from_value::<Quote>(self.quote.clone()) else {
+            return Some("its quote is no quote");
+        };
+        self.differs(&quote, &bill, &assessment)
     }
 
-    fn differs(&self, bill: &Bill, assessment: &Assessment) -> Option<&'static str> {
-        let quote = &self.quote.0;
+    fn differs(&self, quote: &Quote, bill: &Bill, assessment: &Assessment) -> Option<&'static str> {
         let [tax, insurance] = &quote.legs[..] else { return Some("it has not one leg for each authority") };
         let plate =
             |text: &str| crate::domain::Plate::parse(text).is_ok_and(|plate| plate.as_str() == self.plate);

@@ -344,7 +344,7 @@ async fn a_list_shows_an_agent_its_own_and_a_reader_everything() {
     let code = &stage.world.agents[0].code;
     assert_eq!(
         found(format!("agent={code}&date={}", stage.owners.date)).await,
-        [stage.owners.receipt_no.clone()]
+        std::slice::from_ref(&stage.owners.receipt_no)
     );
     assert_eq!(found("limit=1".to_owned()).await.len(), 1);
     assert_eq!(found("agent=PSN-9999".to_owned()).await, Vec::<String>::new());

@@ -48,7 +48,8 @@ async fn refused(connection: &mut PgConnection, sql: &str) -> String {
         Err(error) => error,
     };
     transaction.rollback().await.unwrap();
-    let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
+    let code =
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
     db::constraint(&error).map_or(code, str::to_owned)
 }
 

@@ -95,7 +95,7 @@ const CONTRADICTIONS: [Lie; 16] = [
     ("an unknown beneficiary", "BAPENDA", |b| b["periods"][0]["lines"][0]["beneficiary"] = json!("3599")),
     ("an unknown beneficiary", "BAPENDA", |b| b["periods"][0]["lines"][0]["beneficiary"] = json!("")),
     ("an unknown beneficiary", "BAPENDA", |b| {
-        b["periods"][0]["lines"][0]["beneficiary"] = json!("JASA_RAHARJA")
+        b["periods"][0]["lines"][0]["beneficiary"] = json!("JASA_RAHARJA");
     }),
     ("an unknown beneficiary", "JASA_RAHARJA", |b| b["periods"][0]["lines"][0]["beneficiary"] = json!("35")),
     ("a line twice", "BAPENDA", |b| {
@@ -127,7 +127,9 @@ async fn each_contradiction_between_the_hosts_or_with_the_question_is_named() {
     assert_eq!(world.count("SELECT count(*) FROM lookup").await, 0);
 }
 
-const NO_ANSWERS: [(&str, fn(&mut Value)); 7] = [
+type Spoils = fn(&mut Value);
+
+const NO_ANSWERS: [(&str, Spoils); 7] = [
     ("a missing member", |b| drop(b.as_object_mut().unwrap().remove("periods"))),
     ("a mistyped member", |b| b["total"] = json!("365900")),
     ("a fraction of a rupiah", |b| b["periods"][0]["lines"][0]["principal"] = json!(0.5)),

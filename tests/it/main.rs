@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::assigning_clones,
+    clippy::large_futures,
     unreachable_pub,
     reason = "test binary"
 )]

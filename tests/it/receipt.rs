@@ -195,7 +195,7 @@ async fn a_receipt_that_was_tampered_with_is_not_valid_and_tells_nothing() {
 
 async fn posted(world: &World, payload: &str) -> String {
     let request = reqwest::Client::builder().no_proxy().build().unwrap();
-    let form: String = payload.bytes().map(|b| format!("%{b:02X}")).collect();
+    let form = payload.bytes().fold(String::new(), |form, b| form + &format!("%{b:02X}"));
     let request = request.post(format!("{}/verify", world.agent().base));
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let answer = request.body(format!("payload={form}")).send().await.unwrap();

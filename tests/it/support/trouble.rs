@@ -17,7 +17,6 @@ use super::world::World;
 
 /// Longer than any fault lasts, shorter than a cashier's patience.
 const PATIENCE: Duration = Duration::from_secs(25);
-const LOOK: Duration = Duration::from_millis(5);
 
 /// A gateway in a runtime of its own, which can be killed at any moment as the kernel would.
 pub struct Doomed {
@@ -171,7 +170,7 @@ impl World {
                 return;
             }
             assert!(Instant::now() < give_up_at, "{sql}: {now} instead of {wanted}");
-            tokio::time::sleep(LOOK).await;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -207,7 +206,7 @@ impl World {
         let give_up_at = Instant::now() + PATIENCE;
         while self.orders(host).len() < wanted {
             assert!(Instant::now() < give_up_at, "{host} never got its order");
-            tokio::time::sleep(LOOK).await;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -273,7 +272,7 @@ impl Client {
                 return answer;
             }
             assert!(Instant::now() < give_up_at, "{}", answer.text);
-            tokio::time::sleep(LOOK).await;
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -180,6 +180,7 @@ async fn what_no_authority_said_is_found() {
         planted(&[16], "UPDATE evidence SET signature = 'nonsense' WHERE operation = 'reversal'"),
         planted(&[16], "UPDATE lookup SET bapenda_evidence = jasa_raharja_evidence"),
         planted(&[16], "UPDATE lookup SET quote = jsonb_set(quote, '{next_due_on}', '\"2031-01-01\"') WHERE lookup_id NOT IN (SELECT lookup_id FROM payment)"),
+        planted(&[16], "UPDATE lookup SET quote = quote - 'vehicle' WHERE lookup_id NOT IN (SELECT lookup_id FROM payment)"),
         planted(&[16, 13], "INSERT INTO evidence SELECT gen_random_uuid(), e.authority, e.operation, l.reference, 200, e.path, e.request_sha256,
                               convert_to(json_build_object('reference', l.reference, 'bill_id', l.document_id, 'amount', l.amount, 'ntpd', 'A1B2C3D4E5F60718',
                                 'booked_at', '2026-11-24T09:41:07+07:00', 'business_date', '2026-11-24', 'status', 'PAID')::text, 'UTF8'), e.host_timestamp, e.signature, e.received_at
