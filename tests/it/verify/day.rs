@@ -119,6 +119,7 @@ impl Day {
         self.bookings_and_refusals().await;
         self.doubts().await;
         self.half_paid().await;
+        self.late_successes().await;
         self.reversals().await;
         self.night().await;
     }
@@ -179,16 +180,36 @@ impl Day {
         let elsewhere = self.pays_under(&refuse, "in_doubt").await;
         self.decide(elsewhere.0, Decision::PaidElsewhere).await;
         self.becomes(elsewhere, "confirmed").await;
-        self.close_case_of(elsewhere).await;
-        let (lookup, chassis) = self.looks_up().await;
-        let afresh = self.pays_so(&lookup, &refuse, "in_doubt").await;
-        let (payments, maker) = (&self.world.app.payments, &self.world.people.0);
-        let fresh = payments.propose_fresh_assessment(afresh, &chassis, "as agreed", maker).await.unwrap();
-        self.approved(fresh.0).await;
-        self.becomes(afresh, "confirmed").await;
+        self.assessed_afresh(&refuse).await;
         let back = self.pays_under(&refuse, "in_doubt").await;
         self.decide(back.0, Decision::Reverse).await;
         self.becomes(back, "reversed").await;
+    }
+
+    /// Jasa Raharja refuses, and is paid by what it asks then.
+    async fn assessed_afresh(&self, refuse: &Value) {
+        let vehicle = self.world.vehicle();
+        let (plate, chassis) = (&vehicle.plate, ChassisLast5::parse(&vehicle.chassis).unwrap());
+        let plate = Plate::parse(plate).unwrap();
+        let lookup = self.world.app.lookups.look_up(&self.agent, &plate, &chassis).await.unwrap();
+        self.world.faults(refuse.clone());
+        let id = PaymentId(self.pays(&lookup, lookup.total).await.unwrap().payment_id);
+        self.world.no_faults();
+        let payments = &self.world.app.payments;
+        let (proposal, _) =
+            payments.propose_fresh_assessment(id, &chassis, "as agreed", &self.world.people.0).await.unwrap();
+        self.approved(proposal).await;
+        self.becomes(id, "confirmed").await;
+    }
+
+    async fn late_successes(&self) {
+        let late = json!([{"host": "BAPENDA", "operation": "payment", "fault": "refuse_after_booking:BILL_NOT_FOUND"}]);
+        let posted = self.pays_under(&late, "refused").await;
+        self.decide(posted.0, Decision::Repost).await;
+        self.becomes(posted, "confirmed").await;
+        let back = self.pays_under(&late, "refused").await;
+        self.decide(back.0, Decision::Reverse).await;
+        self.becomes(back, "refused").await;
     }
 
     async fn close_case_of(&self, id: PaymentId) {
@@ -207,6 +228,7 @@ impl Day {
         self.world.fault("JASA_RAHARJA", "reversal", "refuse:NOT_REVERSIBLE");
         self.reverse(half).await;
         self.becomes(half, "reversed").await;
+        self.close_case_of(half).await;
         let stays = self.pays_under(&json!([]), "confirmed").await;
         self.world.fault("BAPENDA", "reversal", "refuse:NOT_REVERSIBLE");
         self.reverse(stays).await;
