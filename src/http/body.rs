@@ -48,7 +48,7 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
                     "the body is larger than this gateway reads",
                 )
             } else {
-                Problem::bad_request("the body did not arrive whole")
+                Problem::bad_request("the body did not arrive whole and in time")
             }
         })?;
         if !json {

@@ -21,6 +21,7 @@ mod limits;
 mod logs;
 mod lookup;
 mod matrix;
+mod migrations;
 mod openapi;
 mod payment;
 mod receipt;

@@ -15,6 +15,10 @@ impl World {
         self.running.as_ref().map(|r| (r.address, r.ops_address)).expect("a gateway that runs")
     }
 
+    pub fn owner_url(&self) -> String {
+        self.database.owner_url()
+    }
+
     /// The first payable vehicle whose quote is like that, looked up by the first agent.
     pub async fn quote_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Quote {
         for vehicle in self.mock.vehicles(1_500).into_iter().filter(|v| v.case == "PAYABLE") {

@@ -51,14 +51,14 @@ impl Day {
     }
 
     /// Looks the next vehicle up that owes Bapenda something: an electric one's leg of 0 moves no money to tamper with.
-    async fn looks_up(&self) -> Lookup {
+    async fn looks_up(&self) -> (Lookup, ChassisLast5) {
         loop {
             let vehicle = self.world.vehicle();
             let plate = Plate::parse(&vehicle.plate).unwrap();
             let chassis = ChassisLast5::parse(&vehicle.chassis).unwrap();
             let lookup = self.world.app.lookups.look_up(&self.agent, &plate, &chassis).await.unwrap();
             if lookup.quote.legs[0].amount > Rupiah::ZERO {
-                return lookup;
+                return (lookup, chassis);
             }
             self.pays(&lookup, lookup.total).await.unwrap();
         }
@@ -70,14 +70,19 @@ impl Day {
         self.world.app.payments.pay(&request).await.map(|answer| answer.payment)
     }
 
-    /// Takes the next vehicle's tax under a fault, which is over when the answer is there.
-    async fn pays_under(&self, faults: &Value, state: &str) -> PaymentId {
-        let lookup = self.looks_up().await;
+    /// Takes a tax under a fault, which is over when the answer is there.
+    async fn pays_so(&self, lookup: &Lookup, faults: &Value, state: &str) -> PaymentId {
         self.world.faults(faults.clone());
-        let payment = self.pays(&lookup, lookup.total).await.unwrap();
+        let payment = self.pays(lookup, lookup.total).await.unwrap();
         self.world.no_faults();
         assert_eq!(payment.state.as_str(), state, "{faults}");
         PaymentId(payment.payment_id)
+    }
+
+    /// Takes the next vehicle's.
+    async fn pays_under(&self, faults: &Value, state: &str) -> PaymentId {
+        let (lookup, _) = self.looks_up().await;
+        self.pays_so(&lookup, faults, state).await
     }
 
     /// Every `not_after` is over, and the gateway has heard so: it believes no clock that runs ahead in one answer.
@@ -135,7 +140,7 @@ impl Day {
         drop(connection);
         let refuse = json!([{"host": "BAPENDA", "operation": "payment", "fault": "refuse:BILL_NOT_FOUND"}]);
         self.pays_under(&refuse, "refused").await;
-        let lookup = self.looks_up().await;
+        let (lookup, _) = self.looks_up().await;
         let less = Rupiah::new(lookup.total.get() - 1).unwrap();
         assert!(matches!(self.pays(&lookup, less).await, Err(PayError::Refused { .. })));
     }

@@ -68,9 +68,10 @@ async fn each_is_found(all: &[Planted]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_in_the_books_is_found() {
     each_is_found(&[
-        planted(&[1], "UPDATE transfer SET debit_account = 2 WHERE code = 'TOPUP'"),
+        planted(&[1, 8], "UPDATE transfer SET debit_account = 2 WHERE code = 'TOPUP'"),
         planted(&[1], "UPDATE transfer SET debit_account = 9 WHERE code = 'TOPUP'"),
         planted(&[1, 7], "UPDATE account SET kind = 'suspense' WHERE account_no = 2"),
+        planted(&[1], "UPDATE account SET kind = 'bank_clearing' WHERE account_no = 3"),
         planted(&[2, 3, 8], "INSERT INTO transfer SELECT gen_random_uuid(), debit_account, credit_account, amount, code, agent_id, payment_id, leg,
                                resolves, 1, float_seq, available_after, at FROM transfer WHERE code = 'POST' AND payment_id = (SELECT payment_id FROM plain) AND leg IS NULL"),
         planted(&[2, 8], "UPDATE transfer SET leg = 1 WHERE code = 'POST' AND payment_id = (SELECT payment_id FROM plain) AND leg = 0"),
@@ -122,6 +123,9 @@ async fn what_is_wrong_with_payments_is_found() {
         planted(&[8, 6, 9], "UPDATE payment SET amount = amount + 1 WHERE payment_id = (SELECT payment_id FROM plain)"),
         planted(&[8], "UPDATE transfer SET credit_account = 3529 WHERE code = 'POST' AND credit_account = 35 AND payment_id = (SELECT payment_id FROM plain)"),
         planted(&[8, 3], "DELETE FROM transfer WHERE code = 'REVERSE' AND leg = 0"),
+        planted(&[7, 3, 8], "UPDATE transfer SET credit_account = 1000010 + 4 WHERE code = 'VOID' AND credit_account = 2"),
+        planted(&[7], "UPDATE proposal SET terms = terms || '{\"decision\": \"ask\"}' WHERE terms->>'decision' = 'fresh-assessment'"),
+        planted(&[8], "UPDATE proposal SET terms = jsonb_set(terms, '{assessment,amount}', '1') WHERE terms->>'decision' = 'fresh-assessment'"),
         planted(&[8], "UPDATE citizen_debt SET amount = amount + 1"),
         planted(&[8], "UPDATE citizen_debt SET returned_at = NULL, returned_to = NULL, paper_surrendered = NULL WHERE returned_at IS NOT NULL"),
         planted(&[13, 5, 7, 8, 11], "UPDATE payment SET state = 'refused', refused_at = now(), reason = 'PLANTED', confirmed_at = NULL WHERE payment_id = (SELECT payment_id FROM plain)"),
@@ -178,6 +182,7 @@ async fn what_no_authority_said_is_found() {
                                   WHERE payment_id = (SELECT payment_id FROM other) AND ordinal = 0"),
         planted(&[16], "UPDATE evidence SET host_timestamp = '2026-01-01T00:00:00+07:00' WHERE evidence_id = (SELECT min(evidence_id::text)::uuid FROM evidence)"),
         planted(&[16], "UPDATE evidence SET signature = 'nonsense' WHERE operation = 'reversal'"),
+        planted(&[16], "DELETE FROM evidence WHERE operation = 'inquiry'"),
         planted(&[16], "UPDATE lookup SET bapenda_evidence = jasa_raharja_evidence"),
         planted(&[16], "UPDATE lookup SET quote = jsonb_set(quote, '{next_due_on}', '\"2031-01-01\"') WHERE lookup_id NOT IN (SELECT lookup_id FROM payment)"),
         planted(&[16], "UPDATE lookup SET quote = quote - 'vehicle' WHERE lookup_id NOT IN (SELECT lookup_id FROM payment)"),
