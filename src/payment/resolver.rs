@@ -25,7 +25,7 @@ const AT_ONCE: i64 = 64;
 /// How often the queue is looked at when it is empty.
 const PAUSE: Duration = Duration::from_millis(400);
 /// How often it looks for cash that should have gone back to citizens.
-const DEBTS_EVERY: Duration = Duration::from_secs(60);
+const DEBTS_EVERY: Duration = Duration::from_mins(1);
 /// Steps on one payment under one lease; more would outlive it.
 const STEPS_MAX: usize = 6;
 
