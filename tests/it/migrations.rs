@@ -186,7 +186,11 @@ async fn the_role_of_the_application_owns_nothing_and_has_no_right_that_history_
         "UPDATE payment_leg SET reference = gen_random_uuid()",
     ] {
         let error = app.execute(sql).await.expect_err(sql);
-        let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .unwrap_or_default()
+            .into_owned();
         assert_eq!(code, "42501", "{sql}");
     }
 }
