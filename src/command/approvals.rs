@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use samsat_gateway::agents::{self, Deposit, Person};
-use samsat_gateway::domain::{BusinessDate, ChassisLast5, Clock, PaymentId, ProposalId, Rupiah};
+use samsat_gateway::domain::{BusinessDate, ChassisLast5, Clock, EvidenceId, PaymentId, ProposalId, Rupiah};
 use samsat_gateway::payment::{Decision, Payments};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -53,6 +53,9 @@ pub(crate) enum Propose {
         /// Last five characters of the chassis number, for `fresh-assessment`; told to Jasa Raharja, never stored.
         #[arg(long, required_if_eq("decision", "fresh-assessment"))]
         chassis: Option<String>,
+        /// The stored answer, for `confirm-evidence`.
+        #[arg(long, required_if_eq("decision", "confirm-evidence"))]
+        evidence: Option<Uuid>,
         #[arg(long)]
         reason: String,
         #[arg(long)]
@@ -72,7 +75,11 @@ pub(crate) enum DecisionArg {
     PaidElsewhere,
     /// A leg that Jasa Raharja refused is paid by a fresh assessment; the difference is selisih.
     FreshAssessment,
-    /// Take booked legs back.
+    /// Confirm a leg with the number of a stored answer that its authority signed.
+    ConfirmEvidence,
+    /// Post what an authority booked after we had refused.
+    Repost,
+    /// Take booked legs back, also those booked after a refusal.
     Reverse,
     /// Close a case with a remark.
     Close,
@@ -85,6 +92,8 @@ impl From<DecisionArg> for Decision {
             DecisionArg::Refuse => Self::Refuse,
             DecisionArg::PaidElsewhere => Self::PaidElsewhere,
             DecisionArg::FreshAssessment => Self::FreshAssessment,
+            DecisionArg::ConfirmEvidence => Self::ConfirmEvidence,
+            DecisionArg::Repost => Self::Repost,
             DecisionArg::Reverse => Self::Reverse,
             DecisionArg::Close => Self::Close,
         }
@@ -127,8 +136,9 @@ pub(super) async fn propose(command: Propose) -> anyhow::Result<ExitCode> {
         Propose::Reversal { payment_id, reason, .. } => {
             json!({"proposal_id": app.payments.propose_reversal(payment_id, &reason, &person).await?})
         }
-        Propose::Resolve { subject, decision, reason, chassis, .. } => {
-            resolve(&app.payments, (subject, decision.into()), (&reason, chassis), &person).await?
+        Propose::Resolve { subject, decision, reason, chassis, evidence, .. } => {
+            let said = (reason.as_str(), chassis, evidence);
+            resolve(&app.payments, (subject, decision.into()), said, &person).await?
         }
     };
     super::print(json, &proposed)?;
@@ -139,7 +149,7 @@ pub(super) async fn propose(command: Propose) -> anyhow::Result<ExitCode> {
 async fn resolve(
     payments: &Payments,
     (subject, decision): (Uuid, Decision),
-    (reason, chassis): (&str, Option<String>),
+    (reason, chassis, evidence): (&str, Option<String>, Option<Uuid>),
     person: &Person,
 ) -> anyhow::Result<Value> {
     if decision == Decision::FreshAssessment {
@@ -147,6 +157,12 @@ async fn resolve(
         let id = PaymentId(subject);
         let (proposal, fresh) = payments.propose_fresh_assessment(id, &chassis, reason, person).await?;
         return Ok(json!({"proposal_id": proposal, "assessment": fresh}));
+    }
+    if decision == Decision::ConfirmEvidence {
+        let evidence = EvidenceId(evidence.context("--evidence is missing")?);
+        let id = PaymentId(subject);
+        let (proposal, stored) = payments.propose_evidence(id, evidence, reason, person).await?;
+        return Ok(json!({"proposal_id": proposal, "evidence": stored}));
     }
     Ok(json!({"proposal_id": payments.propose_resolution(subject, decision, reason, person).await?}))
 }

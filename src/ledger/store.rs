@@ -168,7 +168,7 @@ pub async fn float_view(connection: &mut PgConnection, agent_id: AgentId) -> Res
 pub struct Entry {
     /// Place in the float: 1, 2, 3 …
     pub seq: i64,
-    /// `TOPUP`, `HOLD`, `VOID`, `RETURN`.
+    /// `TOPUP`, `HOLD`, `VOID`, `RETURN`, `CLAIM`.
     pub code: String,
     /// Rupiah; negative when the float gave.
     pub amount: i64,
@@ -191,8 +191,9 @@ pub async fn entries(
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT t.float_seq AS \"seq!\", t.code, t.amount, t.available_after AS \"available_after!\", t.payment_id, t.at
-         FROM transfer t
+        "SELECT t.float_seq AS \"seq!\", t.code, t.amount, t.available_after AS \"available_after!\", t.payment_id, t.at,
+                d.kind = 'float' AS \"gives!\"
+         FROM transfer t JOIN account d ON d.account_no = t.debit_account
          WHERE t.agent_id = $1 AND t.float_seq IS NOT NULL AND ($2::bigint IS NULL OR t.float_seq < $2)
          ORDER BY t.float_seq DESC LIMIT $3",
         agent_id.0, before, limit
@@ -203,7 +204,7 @@ pub async fn entries(
         .into_iter()
         .map(|r| Entry {
             seq: r.seq,
-            amount: if r.code == "HOLD" { -r.amount } else { r.amount },
+            amount: if r.gives { -r.amount } else { r.amount },
             code: r.code,
             available_after: r.available_after,
             payment_id: r.payment_id.map(PaymentId).map(|p| p.0),

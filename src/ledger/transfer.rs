@@ -20,6 +20,8 @@ pub enum Code {
     Return,
     /// A booked line taken back after a reversal.
     Reverse,
+    /// What an authority booked after a refusal: paid from the float, the missing part from a claim on the outlet.
+    Claim,
     /// The difference between what a citizen paid and what a fresh assessment asked.
     Selisih,
 }
@@ -35,6 +37,7 @@ impl Code {
             Self::Void => "VOID",
             Self::Return => "RETURN",
             Self::Reverse => "REVERSE",
+            Self::Claim => "CLAIM",
             Self::Selisih => "SELISIH",
         }
     }
@@ -181,6 +184,29 @@ pub fn even_out(of: For, paid: Rupiah, asked: Rupiah) -> Result<Option<Transfer>
         _ => None,
     };
     Ok(row)
+}
+
+/// Lends the float what it lacks to bear a late success: the outlet owes it.
+#[must_use]
+pub fn claim(of: For, missing: Rupiah) -> Option<Transfer> {
+    let (claims, float) = (of.account(AgentAccount::ClaimOnOutlet), of.account(AgentAccount::Float));
+    (!missing.is_zero()).then(|| of.row(Code::Claim, claims, float, missing))
+}
+
+/// Pays a leg along its lines straight from the float: its hold was void when it was booked. Lines of 0 make no row.
+///
+/// # Errors
+/// [`crate::domain::MoneyError`] when a line's sum is no amount.
+pub fn pay_late(of: For, periods: &[BillPeriod]) -> Result<Vec<Transfer>, crate::domain::MoneyError> {
+    let mut rows = Vec::new();
+    for line in periods.iter().flat_map(|period| &period.lines) {
+        let amount = line.total()?;
+        if !amount.is_zero() {
+            let float = of.account(AgentAccount::Float);
+            rows.push(of.row(Code::Claim, float, AccountNo::payable(line.beneficiary), amount));
+        }
+    }
+    Ok(rows)
 }
 
 /// Takes a reversed leg's lines back from their beneficiaries; the citizen is owed them.

@@ -8,17 +8,19 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::asked::LateBookings;
+use super::begin_store::{self, WantedLock};
 use super::change::{After, Change, Mover};
 use super::event::Event;
 use super::settle::write_accepted;
 use super::state::{LegState, Payment};
-use super::store;
 use super::terms::{Decision, Terms};
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments};
+use super::{settle_store, store};
 use crate::agents::{self, Person, Proposal, ProposalError, ProposalKind};
-use crate::db;
-use crate::domain::{CaseId, PaymentId, ProposalId, Reference, Timestamp};
+use crate::domain::{CaseId, PaymentId, ProposalId, Reference, Rupiah, Timestamp};
+use crate::{db, ledger};
 
 /// What an approval led to.
 #[derive(Debug, Serialize)]
@@ -58,6 +60,10 @@ impl Payments {
         by: &Person,
     ) -> Result<ProposalId, ProposalError> {
         let terms = Terms::of(decision, reason);
+        if matches!(decision, Decision::FreshAssessment | Decision::ConfirmEvidence) {
+            let why = "this decision names what it rests on: an assessment or a stored answer";
+            return Err(ProposalError::Terms(why.to_owned()));
+        }
         if decision != Decision::Close {
             return self.propose_about_payment(ProposalKind::Resolve, PaymentId(subject), &terms, by).await;
         }
@@ -94,6 +100,7 @@ impl Payments {
     /// # Errors
     /// [`ProposalError`] when the person may not, or the subject no longer takes it.
     pub async fn approve(&self, id: ProposalId, by: &Person) -> Result<Approved, ProposalError> {
+        let late = self.late_bookings_for(id, by).await?;
         let mut transaction = self.db.workers.begin().await?;
         let proposal = agents::load_for_approval(&mut transaction, id, by).await?;
         let about = match proposal.kind {
@@ -102,7 +109,7 @@ impl Payments {
                 None
             }
             ProposalKind::Reversal | ProposalKind::Resolve => {
-                self.carry_out_decision(&mut transaction, &proposal, by).await?
+                self.carry_out_decision(&mut transaction, (&proposal, by), late).await?
             }
         };
         transaction.commit().await?;
@@ -114,14 +121,32 @@ impl Payments {
         Ok(Approved { proposal_id: id, kind: proposal.kind.as_str(), payment })
     }
 
+    /// What must be asked before the transaction in which the proposal is carried out.
+    async fn late_bookings_for(&self, id: ProposalId, by: &Person) -> Result<LateBookings, ProposalError> {
+        let mut transaction = self.db.workers.begin().await?;
+        let proposal = agents::load_for_approval(&mut transaction, id, by).await?;
+        transaction.rollback().await?;
+        if proposal.kind == ProposalKind::Topup {
+            return Ok(vec![]);
+        }
+        match read_terms(&proposal)?.decision {
+            Decision::Repost | Decision::Reverse => self.booked_late(PaymentId(proposal.subject)).await,
+            Decision::Ask
+            | Decision::Refuse
+            | Decision::PaidElsewhere
+            | Decision::FreshAssessment
+            | Decision::ConfirmEvidence
+            | Decision::Close => Ok(vec![]),
+        }
+    }
+
     async fn carry_out_decision(
         &self,
         connection: &mut PgConnection,
-        proposal: &Proposal,
-        by: &Person,
+        (proposal, by): (&Proposal, &Person),
+        late: LateBookings,
     ) -> Result<Option<PaymentId>, ProposalError> {
-        let terms: Terms = serde_json::from_value(proposal.terms.clone())
-            .map_err(|e| ProposalError::Terms(e.to_string()))?;
+        let terms = read_terms(proposal)?;
         let now = self.clock.now();
         agents::mark_approved(connection, proposal, by, now).await?;
         if terms.decision == Decision::Close {
@@ -132,12 +157,25 @@ impl Payments {
         let id = PaymentId(proposal.subject);
         let fence = self.take_for_people(connection, id).await?;
         let payment = store::load(connection, id).await?.ok_or(ProposalError::NotFound)?;
-        let event = decided(&payment, &terms, now).ok_or_else(|| not_now(&payment))?;
+        let event = match terms.decision {
+            Decision::ConfirmEvidence => {
+                let evidence = terms.evidence.as_ref().ok_or_else(|| not_now(&payment))?.evidence_id;
+                let (leg, booking) = self.proven_by(connection, &payment, evidence).await?;
+                Event::Proven(leg, booking)
+            }
+            _ => decided(&payment, &terms, now).ok_or_else(|| not_now(&payment))?,
+        };
         let mover = Mover { actor: format!("person:{}", by.username), fence };
         let mut change = Change::of(payment, mover);
-        change
-            .apply(&event, None, now, self.limits)
-            .map_err(|e| ProposalError::Terms(format!("NOT_NOW: {e}")))?;
+        let events = late.into_iter().map(|(event, evidence)| (event, Some(evidence))).chain([(event, None)]);
+        for (event, evidence) in events {
+            change
+                .apply(&event, evidence, now, self.limits)
+                .map_err(|e| ProposalError::Terms(format!("NOT_NOW: {e}")))?;
+        }
+        if terms.decision == Decision::Repost {
+            make_room(connection, &mut change).await?;
+        }
         let job = change.into_job(After::AskIn(0), now).map_err(|e| ProposalError::Terms(e.to_string()))?;
         let after = job.change.payment.clone();
         let written = write_accepted(connection, &self.tools, &mut [(0, &job, after)]).await;
@@ -190,6 +228,29 @@ impl Payments {
     }
 }
 
+fn read_terms(proposal: &Proposal) -> Result<Terms, ProposalError> {
+    serde_json::from_value(proposal.terms.clone()).map_err(|e| ProposalError::Terms(e.to_string()))
+}
+
+/// Takes the periods of a late success, so that nobody pays them again, and finds out what the float lacks.
+async fn make_room(connection: &mut PgConnection, change: &mut Change) -> Result<(), ProposalError> {
+    let payment = &change.payment;
+    let wanted = WantedLock::of(payment);
+    let got = begin_store::insert_locks(connection, &wanted).await?;
+    if got.get(&payment.id) != Some(&wanted.len()) {
+        let why = "VEHICLE_BUSY: another payment of this vehicle is open or has paid a period";
+        return Err(ProposalError::Terms(why.to_owned()));
+    }
+    settle_store::let_vehicle_go(connection, payment.id).await?;
+    let due = payment.legs.iter().filter(|leg| leg.booking().is_some()).map(|leg| leg.amount);
+    let due = Rupiah::sum(due).map_err(|e| ProposalError::Terms(e.to_string()))?;
+    let balances = ledger::lock_balances(connection, &[payment.agent_id]).await?;
+    let available = balances.get(&payment.agent_id).map_or(0, |balance| balance.available);
+    let missing = Rupiah::new((due.get() - available).max(0));
+    change.missing = missing.map_err(|e| ProposalError::Terms(e.to_string()))?;
+    Ok(())
+}
+
 fn not_now(payment: &Payment) -> ProposalError {
     ProposalError::Terms(format!(
         "NOT_NOW: the payment is {} and does not take this",
@@ -213,7 +274,8 @@ fn decided(payment: &Payment, terms: &Terms, now: Timestamp) -> Option<Event> {
             let references = payment.legs.iter().map(|leg| (leg.ordinal, Reference::new())).collect();
             Some(Event::ReversalApproved(references))
         }
-        Decision::Close => None,
+        Decision::Repost => Some(Event::Reposted),
+        Decision::ConfirmEvidence | Decision::Close => None,
     }
 }
 

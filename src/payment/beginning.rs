@@ -41,6 +41,7 @@ pub(super) fn payment(job: &BeginJob, quote: &Lookup) -> Payment {
         titip_no: None,
         receipt_no: None,
         cancel_requested: false,
+        reposted_at: None,
         state: State::Held,
         legs: legs.collect(),
     }

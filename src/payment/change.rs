@@ -46,13 +46,24 @@ pub(super) struct Change {
     pub(super) evidence: Vec<Evidence>,
     /// The leg whose doubt a settlement file ends.
     pub(super) by_file: Option<Reference>,
+    /// What the float lacks to bear a late success.
+    pub(super) missing: Rupiah,
     happened: Vec<String>,
 }
 
 impl Change {
     pub(super) fn of(payment: Payment, mover: Mover) -> Self {
         let from = payment.state.name();
-        Self { mover, from, payment, effects: vec![], evidence: vec![], by_file: None, happened: vec![] }
+        Self {
+            mover,
+            from,
+            payment,
+            effects: vec![],
+            evidence: vec![],
+            by_file: None,
+            missing: Rupiah::ZERO,
+            happened: vec![],
+        }
     }
 
     /// Applies one event with what proves it.
@@ -112,7 +123,7 @@ impl Change {
         };
         let paper_out = payment.titip_no.is_some() || payment.receipt_no.is_some();
         let held = |ordinal: i16| payment.leg(ordinal).and_then(|leg| leg.hold.map(|hold| (leg, hold)));
-        let mut rows = Vec::new();
+        let mut rows = Vec::from_iter(ledger::claim(of(None), self.missing));
         for effect in &self.effects {
             match effect {
                 Effect::Post(o) => {
@@ -136,6 +147,11 @@ impl Change {
                             ledger::hold_from_selisih(of(Some(*new)), hold, leg.amount)
                         }),
                     );
+                }
+                Effect::Claim(o) => {
+                    if let Some(leg) = payment.leg(*o) {
+                        rows.extend(ledger::pay_late(of(Some(*o)), &leg.periods)?);
+                    }
                 }
                 Effect::PostFee => {
                     rows.extend(self.fee_row(|hold| ledger::post_fee(of(None), hold, payment.fee)));
@@ -193,6 +209,9 @@ fn name_of(event: &Event) -> String {
         Event::Reopened { refuse } => format!("reopened, refuse if absent: {refuse}"),
         Event::PaidElsewhere(o) => format!("leg {o} paid elsewhere"),
         Event::FreshlyAssessed(leg) => format!("leg {} assessed afresh: {}", leg.ordinal, leg.amount.get()),
+        Event::Proven(o, _) => format!("leg {o} proven by a stored answer"),
+        Event::LateBooked(o, _) => format!("leg {o} booked after the refusal"),
+        Event::Reposted => "reposted".to_owned(),
         Event::ReversalApproved(_) => "reversal approved".to_owned(),
         Event::ReversalAgreed(o, on) => format!("leg {o} reversal agreed on {on}"),
         Event::ReversalRefused(o, code) => format!("leg {o} reversal refused: {code}"),

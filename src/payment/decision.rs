@@ -3,6 +3,7 @@
 use super::event::Effect;
 use super::state::{Leg, LegState, Payment, State};
 use crate::domain::Timestamp;
+use crate::upstream::Booking;
 
 impl Payment {
     /// Releases a refused leg beside a booked one; without a booking the payment is refused, not released.
@@ -36,5 +37,18 @@ impl Payment {
         self.legs.push(fresh.clone());
         self.state = State::InDoubt { reason: None };
         Some(vec![Effect::Replace { old, new: fresh.ordinal }])
+    }
+
+    /// Confirms a leg with a number that its authority signed, whatever contradicted it before.
+    pub(super) fn prove(&mut self, ordinal: i16, booking: &Booking, now: Timestamp) -> Option<Vec<Effect>> {
+        let leg = self.leg_mut(ordinal)?;
+        match leg.state {
+            LegState::Unsent | LegState::Sent | LegState::Absent | LegState::Refused(_) => {
+                leg.state = LegState::Sent;
+            }
+            LegState::Booked(_) | LegState::Released | LegState::Reversed(_) => return None,
+        }
+        self.state = State::InDoubt { reason: None };
+        self.book(ordinal, booking, now)
     }
 }

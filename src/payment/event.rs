@@ -37,6 +37,12 @@ pub enum Event {
     PaidElsewhere(i16),
     /// Two people take a fresh assessment in the place of a refused leg: this leg follows it.
     FreshlyAssessed(Box<Leg>),
+    /// Two people confirm a leg with the number of a stored answer that its authority signed.
+    Proven(i16, Booking),
+    /// An authority has booked a leg of a refused payment: a late success.
+    LateBooked(i16, Booking),
+    /// Two people post what was booked after the refusal.
+    Reposted,
     /// Two people take the booked legs back, under these references.
     ReversalApproved(Vec<(i16, Reference)>),
     /// An authority took a leg back.
@@ -59,6 +65,8 @@ pub enum Effect {
         /// The leg that follows it.
         new: i16,
     },
+    /// Pay a leg whose hold is void from the float, and what the float cannot bear from a claim on the outlet.
+    Claim(i16),
     /// Pay the fee's hold to the agent.
     PostFee,
     /// Give the fee's hold back.

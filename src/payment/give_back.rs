@@ -39,6 +39,14 @@ impl Payments {
             )
             .execute(&mut *transaction)
             .await?;
+            sqlx::query!(
+                "UPDATE case_file SET closed_at = $2, resolution = 'returned to the citizen'
+                 WHERE payment_id = $1 AND class = 'DEBT_TO_CITIZEN' AND closed_at IS NULL",
+                id.0,
+                now
+            )
+            .execute(&mut *transaction)
+            .await?;
             let amount = Rupiah::new(owed.amount).map_err(|e| PayError::Broken(e.to_string()))?;
             let of = For {
                 agent_id: agent.agent_id,

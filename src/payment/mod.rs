@@ -7,17 +7,20 @@
 //! never puts a timeout around a money transaction of a pooled connection.
 
 mod approval;
+mod asked;
 mod begin;
 mod begin_store;
 mod beginning;
 mod by_settlement;
 mod cancel;
 mod change;
+mod debts;
 mod decision;
 mod event;
 mod fresh;
 mod give_back;
 mod journal;
+mod late;
 mod outcome;
 mod pay;
 mod resolver;
@@ -41,7 +44,7 @@ pub use begin::BusinessRefusal;
 pub use event::{Effect, Event, Forbidden, Limits};
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
-pub use terms::{Decision, FreshAssessment};
+pub use terms::{Decision, FreshAssessment, StoredBooking};
 pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
 
 use crate::config::Config;

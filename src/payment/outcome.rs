@@ -53,8 +53,10 @@ impl Payment {
         vec![Effect::PostFee, Effect::Issue(Kind::Lunas)]
     }
 
+    /// A silence without a code forgets no reason that an authority gave.
     pub(super) fn fall_into_doubt(&mut self, reason: Option<String>) -> Vec<Effect> {
-        self.state = State::InDoubt { reason };
+        let former = if let State::InDoubt { reason } = &mut self.state { reason.take() } else { None };
+        self.state = State::InDoubt { reason: reason.or(former) };
         self.titip()
     }
 

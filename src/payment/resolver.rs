@@ -5,7 +5,7 @@
 //! is committed. While the outcome is open it asks at least once a minute for ten minutes and right after `not_after`
 //! plus tolerance, later less often, never less than every 15 minutes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::change::{After, Change, Mover};
 use super::event::Event;
 use super::pay::PARKED_MS;
-use super::state::{Leg, LegState, Payment, ReversalAnswer, State};
+use super::state::{Leg, LegState, Payment, ReversalAnswer, State, StateName};
 use super::store::{self, Lease};
 use super::{PayError, Payments};
 use crate::domain::{Authority, PaymentId, Timestamp};
@@ -24,6 +24,8 @@ use crate::upstream::{Evidence, Paid, ReversalOrder, Reversed, StatusAnswer};
 const AT_ONCE: i64 = 64;
 /// How often the queue is looked at when it is empty.
 const PAUSE: Duration = Duration::from_millis(400);
+/// How often it looks for cash that should have gone back to citizens.
+const DEBTS_EVERY: Duration = Duration::from_secs(60);
 /// Steps on one payment under one lease; more would outlive it.
 const STEPS_MAX: usize = 6;
 
@@ -32,7 +34,14 @@ impl Payments {
     pub async fn resolve_forever(self, mut stop: watch::Receiver<bool>) {
         // A host that hangs must not keep others' payments waiting: whoever is done makes room at once.
         let mut tasks = JoinSet::new();
+        let mut debts_seen: Option<Instant> = None;
         while !*stop.borrow() {
+            if debts_seen.is_none_or(|seen| seen.elapsed() >= DEBTS_EVERY) {
+                debts_seen = Some(Instant::now());
+                if let Err(e) = self.open_debt_cases().await {
+                    tracing::warn!(%e, "cannot look for cash that has not gone back");
+                }
+            }
             while tasks.try_join_next().is_some() {}
             let room = AT_ONCE - i64::try_from(tasks.len()).unwrap_or(AT_ONCE);
             let claimed = if room > 0 { self.start_due(&mut tasks, (room, false)).await } else { Ok(0) };
@@ -123,11 +132,12 @@ impl Payments {
         for _ in 0..STEPS_MAX {
             let goes_on = match change.payment.state.clone() {
                 State::InDoubt { .. } => self.ask_next_leg(&mut change).await?,
-                State::Reversing { .. } => self.ask_next_reversal(&mut change).await?,
+                State::Reversing { .. } | State::Refused { .. } => {
+                    self.ask_next_reversal(&mut change).await?
+                }
                 State::Held
                 | State::IntegrityHold { .. }
                 | State::Confirmed { .. }
-                | State::Refused { .. }
                 | State::Reversed { .. } => false,
             };
             if !goes_on {
@@ -140,7 +150,10 @@ impl Payments {
             let lease = Lease { fence: change.mover.fence, ..lease };
             return Ok(store::release(&mut connection, lease, wait).await?);
         }
-        if matches!(&change.payment.state, State::Refused { reason, .. } if reason == "ALREADY_PAID") {
+        let refused_now = change.from != StateName::Refused;
+        if refused_now
+            && matches!(&change.payment.state, State::Refused { reason, .. } if reason == "ALREADY_PAID")
+        {
             self.look_for_late_success(&change.payment).await;
         }
         self.commit(change, After::AskIn(wait)).await.map(drop)

@@ -29,6 +29,9 @@ impl Payment {
             | Event::Reopened { .. }
             | Event::PaidElsewhere(_)
             | Event::FreshlyAssessed(_)
+            | Event::Proven(..)
+            | Event::LateBooked(..)
+            | Event::Reposted
             | Event::ReversalApproved(_) => None,
         }
     }
@@ -38,16 +41,23 @@ impl Payment {
         references: &[(i16, Reference)],
         confirmed_at: Option<Timestamp>,
     ) -> Option<Vec<Effect>> {
-        let refused = self.legs.iter().any(|leg| matches!(leg.state, LegState::Refused(_)));
-        if confirmed_at.is_none() && !(self.any_booked() && refused) {
+        let booked = self.legs.iter().any(|leg| matches!(leg.state, LegState::Booked(_)));
+        // Out of a doubt only while no copy lives: what is not booked then is void at the end.
+        if confirmed_at.is_none() && (!booked || self.any_sent()) {
             return None;
         }
+        self.ask_back(references)?;
+        self.state = State::Reversing { confirmed_at };
+        Some(vec![])
+    }
+
+    /// Gives every booked leg its reversal reference.
+    pub(super) fn ask_back(&mut self, references: &[(i16, Reference)]) -> Option<()> {
         for leg in self.legs.iter_mut().filter(|leg| matches!(leg.state, LegState::Booked(_))) {
             let (_, reference) = references.iter().find(|(ordinal, _)| *ordinal == leg.ordinal)?;
             leg.reversal = Some(LegReversal { reference: *reference, answer: ReversalAnswer::Asked });
         }
-        self.state = State::Reversing { confirmed_at };
-        Some(vec![])
+        Some(())
     }
 
     pub(super) fn reversal_agreed(
@@ -83,9 +93,15 @@ impl Payment {
             effects.extend(self.reversed(now, confirmed_at));
             return Some(effects);
         }
+        // The others were never asked.
+        for other in self.legs.iter_mut().filter(|leg| leg.ordinal != ordinal) {
+            other.reversal.take_if(|reversal| reversal.answer == ReversalAnswer::Asked);
+        }
+        let refused = self.legs.iter().any(|leg| matches!(leg.state, LegState::Refused(_)));
         self.state = match confirmed_at {
             Some(at) => State::Confirmed { at },
-            None => State::InDoubt { reason: Some(code.to_owned()) },
+            None if refused => State::InDoubt { reason: Some(code.to_owned()) },
+            None => return Some(self.hold_for_integrity(ordinal, code)),
         };
         Some(vec![])
     }
@@ -93,9 +109,15 @@ impl Payment {
     /// Ends a reversal: what is still held is void, a fee that was earned goes back.
     pub(super) fn reversed(&mut self, now: Timestamp, confirmed_at: Option<Timestamp>) -> Vec<Effect> {
         self.state = State::Reversed { at: now, confirmed_at };
-        let held = |leg: &&Leg| matches!(leg.state, LegState::Refused(_));
+        let held =
+            |leg: &&Leg| matches!(leg.state, LegState::Refused(_) | LegState::Unsent | LegState::Absent);
         let voids = self.legs.iter().filter(held).map(|leg| Effect::Void(leg.ordinal));
-        let fee = if confirmed_at.is_some() { Effect::ReverseFee } else { Effect::VoidFee };
-        voids.chain([fee]).collect()
+        let fee = match confirmed_at {
+            // What was reposted after a refusal earned none.
+            Some(_) if self.reposted_at.is_some() => None,
+            Some(_) => Some(Effect::ReverseFee),
+            None => Some(Effect::VoidFee),
+        };
+        voids.chain(fee).collect()
     }
 }

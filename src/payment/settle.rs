@@ -77,6 +77,7 @@ pub(super) async fn write_accepted(
     store::insert_evidence(connection, done.iter().flat_map(|(job, _)| &job.change.evidence)).await?;
     store::insert_resolutions(connection, &done).await?;
     store::insert_cases(connection, &done).await?;
+    store::close_cases(connection, &done).await?;
     store::insert_debts(connection, &done).await?;
     let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
     audit::append(connection, &events).await
@@ -179,10 +180,13 @@ fn facts(payment: &Payment, kind: Kind, receipt_no: &str, job: &SettleJob) -> Fa
         business_date: leg.booking().map(|booking| booking.business_date),
         number: leg.booking().map(|booking| booking.number.clone()),
     };
+    // What was reposted after a refusal earned no fee.
+    let reposted = kind == Kind::Lunas && payment.reposted_at.is_some();
+    let (fee, returned) = if reposted { (Rupiah::ZERO, payment.fee) } else { (payment.fee, Rupiah::ZERO) };
     Facts {
         agent_code: payment.agent_code.clone(),
-        amount: Rupiah::new(payment.amount.get() - released).unwrap_or(payment.amount),
-        fee: payment.fee,
+        amount: Rupiah::new(payment.amount.get() - released - returned.get()).unwrap_or(payment.amount),
+        fee,
         issued_at: rfc3339_wib(job.at),
         kind,
         legs: payment.legs.iter().filter(spoken_of).map(leg).collect(),

@@ -72,17 +72,18 @@ pub(super) async fn update_payments(
     let confirmed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.confirmed).collect();
     let refused: Vec<Option<Timestamp>> = dates.iter().map(|d| d.refused).collect();
     let reversed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.reversed).collect();
+    let reposted: Vec<Option<Timestamp>> = done.iter().map(|(_, p)| p.reposted_at).collect();
     sqlx::query!(
         "UPDATE payment p SET state = u.state, reason = u.reason, titip_no = u.titip_no, receipt_no = u.receipt_no,
                 cancel_requested_at = coalesce(p.cancel_requested_at, u.cancelled), confirmed_at = u.confirmed,
-                refused_at = u.refused, reversed_at = u.reversed
+                refused_at = u.refused, reversed_at = u.reversed, reposted_at = u.reposted
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                     $8::timestamptz[], $9::timestamptz[])
-              u (payment_id, state, reason, titip_no, receipt_no, cancelled, confirmed, refused, reversed)
+                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+              u (payment_id, state, reason, titip_no, receipt_no, cancelled, confirmed, refused, reversed, reposted)
          WHERE p.payment_id = u.payment_id",
         &ids, &states, &reasons as &[Option<String>], &titips as &[Option<String>], &numbers as &[Option<String>],
         &cancels as &[Option<Timestamp>], &confirmed as &[Option<Timestamp>], &refused as &[Option<Timestamp>],
-        &reversed as &[Option<Timestamp>]
+        &reversed as &[Option<Timestamp>], &reposted as &[Option<Timestamp>]
     )
     .execute(connection)
     .await?;
@@ -173,12 +174,19 @@ pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>])
     Ok(())
 }
 
+/// A confirmed payment holds its periods, not the vehicle.
+pub(super) async fn let_vehicle_go(connection: &mut PgConnection, id: PaymentId) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE vehicle_lock SET is_open = false WHERE payment_id = $1", id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Ends the work on closed payments; gives the lease of open ones back with the time of the next question, or keeps it.
 /// The fencing number grows with every change, so that a change whose COMMIT stayed without an answer finds, when it
 /// runs again, that it is done.
 pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
-    let closed: Vec<Uuid> =
-        done.iter().filter(|(_, p)| !p.state.name().is_open()).map(|(_, p)| p.id.0).collect();
+    let closed: Vec<Uuid> = done.iter().filter(|(_, p)| !p.needs_work()).map(|(_, p)| p.id.0).collect();
     if !closed.is_empty() {
         sqlx::query!("DELETE FROM payment_work WHERE payment_id = ANY($1)", &closed)
             .execute(&mut *connection)
@@ -187,7 +195,7 @@ pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) 
     let mut ids = vec![];
     let mut waits = vec![];
     for (job, payment) in done {
-        if payment.state.name().is_open() {
+        if payment.needs_work() {
             ids.push(payment.id.0);
             waits.push(match job.after {
                 After::AskIn(ms) => Some(ms),
@@ -279,6 +287,31 @@ pub(super) async fn insert_cases(
     Ok(())
 }
 
+/// Closes what two people have settled: the cases of a payment that has ended, by the proposal that ended it.
+pub(super) async fn close_cases(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+    let ended = |job: &SettleJob, p: &Payment| {
+        job.change.from != StateName::Held
+            && !p.needs_work()
+            && !(matches!(p.state, State::Refused { .. }) && p.any_late())
+    };
+    let (ids, ats): (Vec<Uuid>, Vec<Timestamp>) =
+        done.iter().filter(|(job, p)| ended(job, p)).map(|(job, p)| (p.id.0, job.at)).unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE case_file c SET closed_at = u.at, closed_by = d.proposal_id, resolution = d.resolution
+         FROM unnest($1::uuid[], $2::timestamptz[]) u (payment_id, at)
+         CROSS JOIN LATERAL (SELECT p.proposal_id, concat_ws(': ', p.terms->>'decision', p.terms->>'reason') AS resolution FROM proposal p
+                             WHERE p.subject = u.payment_id AND p.approved_at IS NOT NULL ORDER BY p.approved_at DESC LIMIT 1) d
+         WHERE c.payment_id = u.payment_id AND c.closed_at IS NULL AND c.class IN ('INTEGRITY_HOLD', 'JR_REFUSED', 'LATE_SUCCESS')",
+        &ids, &ats
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Opens a payment's case again when the same thing happens after it was closed: no hold is without an open case. Who
 /// closed it, and why, stands in the proposal and in the audit log.
 async fn reopen_case(
@@ -326,6 +359,7 @@ pub(super) async fn insert_debts(
             "INSERT INTO citizen_debt AS d (payment_id, agent_id, amount, since) VALUES ($1, $2, $3, $4)
              ON CONFLICT (payment_id) DO UPDATE
              SET amount = CASE WHEN d.returned_at IS NULL THEN d.amount ELSE 0 END + excluded.amount,
+                 since = CASE WHEN d.returned_at IS NULL THEN d.since ELSE excluded.since END,
                  returned_at = NULL, returned_to = NULL, paper_surrendered = NULL",
             payment.id.0,
             payment.agent_id.0,

@@ -238,6 +238,8 @@ pub struct Payment {
     pub receipt_no: Option<String>,
     /// The cashier wants it ended if no copy can be booked any more.
     pub cancel_requested: bool,
+    /// When two people posted what an authority had booked after the refusal.
+    pub reposted_at: Option<Timestamp>,
     /// How it stands.
     pub state: State,
     /// What it owes each authority, in the order of payment.

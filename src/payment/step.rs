@@ -17,13 +17,10 @@ impl Payment {
         let effects = match &self.state {
             State::Held => next.while_held(event, now),
             State::InDoubt { .. } => next.while_in_doubt(event, now, limits),
-            State::IntegrityHold { .. } => next.while_integrity_hold(event),
+            State::IntegrityHold { .. } => next.while_integrity_hold(event, now),
             State::Confirmed { at } => next.while_confirmed(event, *at),
             State::Reversing { confirmed_at } => next.while_reversing(event, now, *confirmed_at),
-            State::Refused { .. } => match event {
-                Event::CancelAsked => Some(vec![]),
-                _ => None,
-            },
+            State::Refused { .. } => next.while_refused(event, now),
             State::Reversed { .. } => None,
         };
         let effects = effects.ok_or(Forbidden(self.state.name()))?;
@@ -60,6 +57,9 @@ impl Payment {
             | Event::Reopened { .. }
             | Event::PaidElsewhere(_)
             | Event::FreshlyAssessed(_)
+            | Event::Proven(..)
+            | Event::LateBooked(..)
+            | Event::Reposted
             | Event::ReversalApproved(_)
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
@@ -96,15 +96,18 @@ impl Payment {
             }
             Event::PaidElsewhere(o) => self.release(*o, now),
             Event::FreshlyAssessed(leg) => self.assess_afresh(leg),
+            Event::Proven(o, booking) => self.prove(*o, booking, now),
             Event::ReversalApproved(references) => self.begin_reversal(references, None),
             Event::TakenOver
             | Event::Reopened { .. }
+            | Event::LateBooked(..)
+            | Event::Reposted
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
         }
     }
 
-    fn while_integrity_hold(&mut self, event: &Event) -> Option<Vec<Effect>> {
+    fn while_integrity_hold(&mut self, event: &Event, now: Timestamp) -> Option<Vec<Effect>> {
         match event {
             Event::Reopened { refuse } => {
                 self.cancel_requested |= *refuse;
@@ -114,6 +117,8 @@ impl Payment {
                 self.state = State::InDoubt { reason: None };
                 Some(vec![])
             }
+            Event::Proven(o, booking) => self.prove(*o, booking, now),
+            Event::ReversalApproved(references) => self.begin_reversal(references, None),
             Event::TakenOver
             | Event::Sending(..)
             | Event::Booked(..)
@@ -126,7 +131,8 @@ impl Payment {
             | Event::CancelAsked
             | Event::PaidElsewhere(_)
             | Event::FreshlyAssessed(_)
-            | Event::ReversalApproved(_)
+            | Event::LateBooked(..)
+            | Event::Reposted
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
         }
@@ -148,6 +154,9 @@ impl Payment {
             | Event::Reopened { .. }
             | Event::PaidElsewhere(_)
             | Event::FreshlyAssessed(_)
+            | Event::Proven(..)
+            | Event::LateBooked(..)
+            | Event::Reposted
             | Event::ReversalAgreed(..)
             | Event::ReversalRefused(..) => None,
         }

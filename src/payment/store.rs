@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 use crate::domain::{
-    AgentId, Authority, BillPeriod, BusinessDate, LookupId, PaymentId, Reference, Rupiah, Timestamp,
-    TransferId,
+    AgentId, Authority, BillPeriod, BusinessDate, EvidenceId, LookupId, PaymentId, Reference, Rupiah,
+    Timestamp, TransferId,
 };
-use crate::upstream::Booking;
+use crate::upstream::{Booking, Evidence, Operation};
 
 fn inconsistent(what: &str, id: Uuid) -> sqlx::Error {
     sqlx::Error::Decode(format!("payment {id}: {what} fits no state").into())
@@ -27,7 +27,7 @@ pub(super) async fn load(
     let row = sqlx::query!(
         "SELECT p.payment_id, p.agent_id, a.agent_no, a.agent_code, p.lookup_id, p.plate, p.amount, p.fee, p.fee_hold_id, p.state,
                 p.taken_at, p.quote_expires_at, p.reason, p.titip_no, p.receipt_no, p.cancel_requested_at,
-                p.confirmed_at, p.refused_at, p.reversed_at, q.quote->>'next_due_on' AS \"next_due_on!\"
+                p.confirmed_at, p.refused_at, p.reversed_at, p.reposted_at, q.quote->>'next_due_on' AS \"next_due_on!\"
          FROM payment p JOIN agent a USING (agent_id) JOIN lookup q USING (lookup_id) WHERE p.payment_id = $1",
         id.0
     )
@@ -61,6 +61,7 @@ pub(super) async fn load(
         titip_no: r.titip_no,
         receipt_no: r.receipt_no,
         cancel_requested: r.cancel_requested_at.is_some(),
+        reposted_at: r.reposted_at,
         state,
         legs: load_legs(connection, id).await?,
     }))
@@ -120,6 +121,35 @@ async fn load_legs(connection: &mut PgConnection, id: PaymentId) -> Result<Vec<L
             })
         })
         .collect()
+}
+
+/// What a host said about money, as kept.
+pub(super) async fn evidence(
+    connection: &mut PgConnection,
+    id: EvidenceId,
+) -> Result<Option<Evidence>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT authority, operation, reference, status, path, request_sha256, body, host_timestamp, signature, received_at
+         FROM evidence WHERE evidence_id = $1",
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(r) = row else { return Ok(None) };
+    let unknown = |what: &str| sqlx::Error::Decode(format!("evidence {id}: unknown {what}").into());
+    Ok(Some(Evidence {
+        id,
+        authority: Authority::named(&r.authority).ok_or_else(|| unknown("authority"))?,
+        operation: Operation::named(&r.operation).ok_or_else(|| unknown("operation"))?,
+        reference: r.reference,
+        status: u16::try_from(r.status).map_err(|_| unknown("status"))?,
+        path: r.path,
+        request_sha256: hex::encode(r.request_sha256),
+        body: r.body,
+        host_timestamp: r.host_timestamp,
+        signature: r.signature,
+        received_at: r.received_at,
+    }))
 }
 
 /// Who may go on with a payment now.

@@ -17,7 +17,11 @@ pub enum Decision {
     PaidElsewhere,
     /// A leg that Jasa Raharja refused is paid by a fresh assessment under a new reference; the difference is *selisih*.
     FreshAssessment,
-    /// Take the booked legs back.
+    /// A leg is confirmed with the number of a stored answer that its authority signed.
+    ConfirmEvidence,
+    /// What an authority booked after we had refused is posted: from the float, and what it cannot bear as a claim.
+    Repost,
+    /// Take the booked legs back, also those booked after a refusal.
     Reverse,
     /// Close a case with a remark; moves no money.
     Close,
@@ -30,11 +34,13 @@ pub(super) struct Terms {
     pub(super) reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) assessment: Option<FreshAssessment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) evidence: Option<StoredBooking>,
 }
 
 impl Terms {
     pub(super) fn of(decision: Decision, reason: &str) -> Self {
-        Self { decision, reason: reason.to_owned(), assessment: None }
+        Self { decision, reason: reason.to_owned(), assessment: None, evidence: None }
     }
 }
 
@@ -51,6 +57,17 @@ pub struct FreshAssessment {
     pub periods: Vec<BillPeriod>,
     /// The signed answer that says so.
     pub evidence_id: EvidenceId,
+}
+
+/// A booking in a stored answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredBooking {
+    /// The answer.
+    pub evidence_id: EvidenceId,
+    /// Place of the leg that it proves.
+    pub leg: i16,
+    /// NTPD or certificate number.
+    pub number: String,
 }
 
 impl FreshAssessment {

@@ -38,6 +38,16 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// The operation of that word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Inquiry, Self::Payment, Self::Status, Self::Reversal, Self::Settlement]
+            .into_iter()
+            .find(|operation| operation.as_str() == word)
+    }
+}
+
 /// What a host said, byte for byte, with what its signature covers.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "columns of the table `evidence`")]
@@ -159,6 +169,13 @@ impl Host {
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.key
+    }
+
+    /// True when this host signed that answer.
+    pub(crate) fn has_signed(&self, kept: &Evidence) -> bool {
+        let text =
+            answer_text(kept.status, &kept.path, &kept.request_sha256, &kept.body, &kept.host_timestamp);
+        kept.authority == self.authority && self.key.verifies(text.as_bytes(), &kept.signature)
     }
 
     /// Its breaker.

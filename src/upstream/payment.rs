@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde::{Deserialize, Serialize};
 
-use super::host::{Answer, Evidence, Host, Operation, Reply};
+use super::host::{Evidence, Host, Operation, Reply};
 use crate::domain::{Authority, BusinessDate, Reference, Rupiah, Timestamp, rfc3339_wib};
 
 /// One copy of a payment request. Everything but `not_after` is content and never changes for a reference.
@@ -92,17 +92,62 @@ pub enum Reversed {
     Unknown(String),
 }
 
+/// Bapenda's booking. Each host spells its own members; the other's are unknown ones, to be ignored.
 #[derive(Deserialize)]
-struct WireBooking {
+struct BapendaBooking {
     reference: Reference,
-    #[serde(alias = "assessment_id")]
     bill_id: String,
     amount: i64,
-    #[serde(alias = "certificate_no")]
     ntpd: String,
     booked_at: DateTime<FixedOffset>,
     business_date: BusinessDate,
     status: WireStatus,
+}
+
+/// Jasa Raharja's booking.
+#[derive(Deserialize)]
+struct JasaRaharjaBooking {
+    reference: Reference,
+    assessment_id: String,
+    amount: i64,
+    certificate_no: String,
+    booked_at: DateTime<FixedOffset>,
+    business_date: BusinessDate,
+    status: WireStatus,
+}
+
+/// What both say.
+struct WireBooking {
+    reference: Reference,
+    document_id: String,
+    amount: i64,
+    booking: Booking,
+    status: WireStatus,
+}
+
+impl WireBooking {
+    fn read(authority: Authority, body: &[u8]) -> Result<Self, serde_json::Error> {
+        match authority {
+            Authority::Bapenda => serde_json::from_slice(body).map(|b: BapendaBooking| Self {
+                reference: b.reference,
+                document_id: b.bill_id,
+                amount: b.amount,
+                booking: booking(b.ntpd, b.booked_at, b.business_date),
+                status: b.status,
+            }),
+            Authority::JasaRaharja => serde_json::from_slice(body).map(|b: JasaRaharjaBooking| Self {
+                reference: b.reference,
+                document_id: b.assessment_id,
+                amount: b.amount,
+                booking: booking(b.certificate_no, b.booked_at, b.business_date),
+                status: b.status,
+            }),
+        }
+    }
+}
+
+fn booking(number: String, booked_at: DateTime<FixedOffset>, business_date: BusinessDate) -> Booking {
+    Booking { number, booked_at: booked_at.to_utc(), business_date }
 }
 
 #[derive(Deserialize, PartialEq, Clone, Copy)]
@@ -154,7 +199,7 @@ impl Host {
         let code = answer.code();
         let evidence = || Box::new(answer.evidence.clone());
         match (answer.status, code.as_deref()) {
-            (200, _) => match self.read_booking(&answer, order) {
+            (200, _) => match self.read_booking(&answer.evidence.body, order) {
                 Read::Paid(booking) => Paid::Booked(booking, evidence()),
                 Read::Reversed(booking) => Paid::Reversed(booking, evidence()),
                 Read::Contradicts(what) => Paid::Contradicts(what, evidence()),
@@ -186,7 +231,7 @@ impl Host {
         let code = answer.code();
         let latest = expected + TimeDelta::from_std(asked.elapsed()).unwrap_or(TimeDelta::zero()) + SURPRISE;
         match (answer.status, code.as_deref(), answer.host_time) {
-            (200, _, _) => match self.read_booking(&answer, order) {
+            (200, _, _) => match self.read_booking(&answer.evidence.body, order) {
                 Read::Paid(booking) => StatusAnswer::Booked(booking, Box::new(answer.evidence)),
                 Read::Reversed(booking) => StatusAnswer::Reversed(booking, Box::new(answer.evidence)),
                 Read::Contradicts(what) => StatusAnswer::Contradicts(what, Box::new(answer.evidence)),
@@ -242,28 +287,36 @@ impl Host {
         }
     }
 
-    fn read_booking(&self, answer: &Answer, order: &Order) -> Read {
-        let wire: WireBooking = match serde_json::from_slice(&answer.evidence.body) {
+    /// The booking that a kept answer proves: signed by this host, of this reference, document and amount, and paid.
+    #[must_use]
+    pub fn booking_in(&self, kept: &Evidence, order: &Order) -> Option<Booking> {
+        let says_how_it_stands = matches!(kept.operation, Operation::Payment | Operation::Status);
+        if kept.status != 200 || !says_how_it_stands || !self.has_signed(kept) {
+            return None;
+        }
+        match self.read_booking(&kept.body, order) {
+            Read::Paid(booking) => Some(booking),
+            Read::Reversed(_) | Read::Contradicts(_) | Read::Malformed(_) => None,
+        }
+    }
+
+    fn read_booking(&self, body: &[u8], order: &Order) -> Read {
+        let wire = match WireBooking::read(self.authority(), body) {
             Ok(wire) => wire,
             Err(e) => return Read::Malformed(format!("malformed answer: {e}")),
         };
-        if !number_is_shaped(self.authority(), &wire.ntpd) {
+        if !number_is_shaped(self.authority(), &wire.booking.number) {
             return Read::Malformed("malformed number".to_owned());
         }
         let says = [
             (wire.reference == order.reference, "ANOTHER_REFERENCE"),
-            (wire.bill_id == order.document_id, "ANOTHER_BILL"),
+            (wire.document_id == order.document_id, "ANOTHER_BILL"),
             (wire.amount == order.amount.get(), "ANOTHER_AMOUNT"),
         ];
         if let Some((_, what)) = says.iter().find(|(fits, _)| !fits) {
             return Read::Contradicts((*what).to_owned());
         }
-        let booking = Booking {
-            number: wire.ntpd,
-            booked_at: wire.booked_at.to_utc(),
-            business_date: wire.business_date,
-        };
-        if wire.status == WireStatus::Paid { Read::Paid(booking) } else { Read::Reversed(booking) }
+        if wire.status == WireStatus::Paid { Read::Paid(wire.booking) } else { Read::Reversed(wire.booking) }
     }
 }
 

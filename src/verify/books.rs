@@ -54,7 +54,7 @@ async fn between_wrong_accounts(connection: &mut PgConnection) -> Result<Option<
                    WHEN 'VOID' THEN d.kind = 'hold' AND (c.kind IN ('float', 'owed_to_citizens') OR c.kind = 'selisih' AND t.leg > 0)
                    WHEN 'RETURN' THEN d.kind = 'owed_to_citizens' AND c.kind = 'float'
                    WHEN 'REVERSE' THEN d.kind = CASE WHEN t.leg IS NULL THEN 'fee' ELSE 'payable' END AND c.kind = 'owed_to_citizens'
-                   WHEN 'CLAIM' THEN 'claim_on_outlet' IN (d.kind, c.kind)
+                   WHEN 'CLAIM' THEN d.kind = CASE WHEN t.leg IS NULL THEN 'claim_on_outlet' ELSE 'float' END AND c.kind = CASE WHEN t.leg IS NULL THEN 'float' ELSE 'payable' END
                    WHEN 'SELISIH' THEN (d.kind, c.kind) IN (('selisih', 'owed_to_citizens'), ('owed_to_citizens', 'selisih')) AND t.leg > 1
                    ELSE false
                  END IS NOT TRUE

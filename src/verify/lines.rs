@@ -89,18 +89,18 @@ async fn posted_otherwise(connection: &mut PgConnection) -> Result<Option<String
     sqlx::query_scalar!(
         r#"WITH line AS (
              SELECT l.payment_id, l.ordinal AS leg, l.state, line->>'beneficiary' AS beneficiary, (line->>'principal')::bigint + (line->>'penalty')::bigint AS amount
-             FROM payment_leg l, jsonb_array_elements(l.periods) period, jsonb_array_elements(period->'lines') line
-             WHERE l.state IN ('booked', 'reversed')
+             FROM payment p JOIN payment_leg l USING (payment_id), jsonb_array_elements(l.periods) period, jsonb_array_elements(period->'lines') line
+             WHERE l.state IN ('booked', 'reversed') AND p.state <> 'refused'
              UNION ALL
-             SELECT payment_id, -1, CASE state WHEN 'reversed' THEN 'reversed' ELSE 'booked' END, 'the outlet', fee FROM payment WHERE confirmed_at IS NOT NULL),
+             SELECT payment_id, -1, CASE state WHEN 'reversed' THEN 'reversed' ELSE 'booked' END, 'the outlet', fee FROM payment WHERE confirmed_at IS NOT NULL AND reposted_at IS NULL),
            due AS (
              SELECT payment_id, leg, beneficiary, 'POST' AS code, sum(amount) AS amount, count(*) AS n FROM line WHERE amount > 0 GROUP BY payment_id, leg, beneficiary
              UNION ALL
              SELECT payment_id, leg, beneficiary, 'REVERSE', sum(amount), count(*) FROM line WHERE amount > 0 AND state = 'reversed' GROUP BY payment_id, leg, beneficiary),
            posted AS (
-             SELECT t.payment_id, coalesce(t.leg, -1) AS leg, coalesce(a.beneficiary, 'the outlet') AS beneficiary, t.code, sum(t.amount) AS amount, count(*) AS n
-             FROM transfer t LEFT JOIN account a ON a.account_no = CASE t.code WHEN 'POST' THEN t.credit_account ELSE t.debit_account END
-             WHERE t.code IN ('POST', 'REVERSE') GROUP BY 1, 2, 3, 4)
+             SELECT t.payment_id, coalesce(t.leg, -1) AS leg, coalesce(a.beneficiary, 'the outlet') AS beneficiary, CASE t.code WHEN 'REVERSE' THEN 'REVERSE' ELSE 'POST' END AS code, sum(t.amount) AS amount, count(*) AS n
+             FROM transfer t LEFT JOIN account a ON a.account_no = CASE t.code WHEN 'REVERSE' THEN t.debit_account ELSE t.credit_account END
+             WHERE t.code IN ('POST', 'REVERSE') OR t.code = 'CLAIM' AND t.leg IS NOT NULL GROUP BY 1, 2, 3, 4)
            SELECT format('payment %s: %s of leg %s to %s: %s in %s lines is due, %s in %s rows is in the books', payment_id, code, leg, beneficiary,
                          coalesce(due.amount, 0), coalesce(due.n, 0), coalesce(posted.amount, 0), coalesce(posted.n, 0)) AS "offender!"
            FROM due FULL JOIN posted USING (payment_id, leg, beneficiary, code)

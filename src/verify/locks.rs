@@ -76,7 +76,8 @@ async fn work_without_payment(connection: &mut PgConnection) -> Result<Option<St
         r#"SELECT CASE WHEN w.payment_id IS NULL THEN format('payment %s is %s and nobody asks about it', p.payment_id, p.state)
                        ELSE format('payment_work %s: its payment is %s', w.payment_id, coalesce(p.state, 'not there')) END AS "offender!"
            FROM payment p FULL JOIN payment_work w USING (payment_id)
-           WHERE (w.payment_id IS NOT NULL) <> coalesce(p.state IN ('held', 'in_doubt', 'integrity_hold', 'reversing'), false)
+           WHERE (w.payment_id IS NOT NULL) <> coalesce(p.state IN ('held', 'in_doubt', 'integrity_hold', 'reversing')
+              OR p.state = 'refused' AND EXISTS (SELECT FROM payment_leg l WHERE l.payment_id = p.payment_id AND l.reversal_state = 'asked'), false)
            LIMIT 1"#
     )
     .fetch_optional(connection)

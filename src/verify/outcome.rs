@@ -43,17 +43,17 @@ async fn legs_contradict_state(connection: &mut PgConnection) -> Result<Option<S
            FROM (SELECT p.payment_id, p.state, CASE
                    WHEN l.legs IS NULL OR NOT l.in_order THEN 'its legs are not one for Bapenda and then one or more for Jasa Raharja'
                    WHEN p.state = 'confirmed' AND (l.settled <> l.legs OR l.booked = 0) THEN 'a leg is neither booked nor released'
-                   WHEN p.state = 'refused' AND l.numbered > 0 THEN 'an authority has booked a leg'
+                   WHEN p.state = 'refused' AND l.numbered > 0 AND NOT EXISTS (SELECT FROM case_file c WHERE c.payment_id = p.payment_id AND c.class = 'LATE_SUCCESS') THEN 'an authority has booked a leg'
                    WHEN p.state IN ('reversing', 'reversed') AND l.unknown > 0 THEN 'what became of a leg is unknown'
                    WHEN p.state = 'reversed' AND l.taken_back = 0 THEN 'no leg was taken back'
                    WHEN p.state = 'reversed' AND l.still_asked > 0 THEN 'a booked leg was not refused its reversal'
-                   WHEN p.state NOT IN ('reversing', 'reversed') AND l.taken_back > 0 THEN 'a leg was taken back'
+                   WHEN p.state NOT IN ('reversing', 'reversed', 'refused') AND l.taken_back > 0 THEN 'a leg was taken back'
                    WHEN p.state = 'reversing' AND l.unasked > 0 THEN 'the reversal of a booked leg is not asked for'
                  END AS what
                  FROM payment p LEFT JOIN (
                    SELECT payment_id, count(*) AS legs, count(*) FILTER (WHERE state = 'booked') AS booked,
                           count(*) FILTER (WHERE state IN ('booked', 'released')) AS settled, count(number) AS numbered,
-                          count(*) FILTER (WHERE state IN ('unsent', 'sent', 'absent')) AS unknown,
+                          count(*) FILTER (WHERE state = 'sent') AS unknown,
                           count(*) FILTER (WHERE state = 'reversed') AS taken_back,
                           count(*) FILTER (WHERE state = 'booked' AND reversal_state IS DISTINCT FROM 'refused') AS still_asked,
                           count(*) FILTER (WHERE state = 'booked' AND reversal_state IS NULL) AS unasked,
@@ -97,12 +97,12 @@ async fn hold_ends_otherwise(connection: &mut PgConnection) -> Result<Option<Str
              SELECT p.payment_id, p.agent_id, l.ordinal AS leg, l.hold_id, l.amount,
                     CASE WHEN EXISTS (SELECT FROM payment_leg n WHERE n.payment_id = l.payment_id AND n.authority = l.authority AND n.ordinal > l.ordinal) THEN 'selisih'
                          WHEN p.titip_no IS NOT NULL THEN 'owed_to_citizens' ELSE 'float' END AS void_to,
-                    CASE WHEN l.state IN ('booked', 'reversed') THEN 'POST' WHEN l.state = 'released' OR p.state IN ('refused', 'reversed') THEN 'VOID'
+                    CASE WHEN p.reposted_at IS NOT NULL THEN 'VOID' WHEN l.state IN ('booked', 'reversed') AND p.state <> 'refused' THEN 'POST' WHEN l.state = 'released' OR p.state IN ('refused', 'reversed') THEN 'VOID'
                          ELSE 'open' END AS ending
              FROM payment p JOIN payment_leg l USING (payment_id) WHERE l.amount > 0 OR l.hold_id IS NOT NULL
              UNION ALL
              SELECT payment_id, agent_id, NULL, fee_hold_id, fee, CASE WHEN titip_no IS NOT NULL THEN 'owed_to_citizens' ELSE 'float' END,
-                    CASE WHEN confirmed_at IS NOT NULL THEN 'POST' WHEN state IN ('refused', 'reversed') THEN 'VOID' ELSE 'open' END
+                    CASE WHEN reposted_at IS NOT NULL THEN 'VOID' WHEN confirmed_at IS NOT NULL THEN 'POST' WHEN state IN ('refused', 'reversed') THEN 'VOID' ELSE 'open' END
              FROM payment WHERE fee > 0 OR fee_hold_id IS NOT NULL),
            held AS (
              SELECT h.transfer_id, h.payment_id, h.agent_id, h.leg, h.amount, coalesce(r.code, 'open') AS ending, r.went_to
@@ -143,7 +143,9 @@ async fn undecided(connection: &mut PgConnection) -> Result<Option<String>, sqlx
                  UNION ALL
                  SELECT l.payment_id, CASE WHEN EXISTS (SELECT FROM payment_leg n WHERE n.payment_id = l.payment_id AND n.authority = l.authority AND n.ordinal > l.ordinal)
                                            THEN 'fresh-assessment' ELSE 'paid-elsewhere' END
-                 FROM payment_leg l WHERE l.state = 'released') d
+                 FROM payment_leg l JOIN payment p USING (payment_id) WHERE l.state = 'released' AND p.reposted_at IS NULL
+                 UNION ALL SELECT payment_id, 'repost' FROM payment WHERE reposted_at IS NOT NULL
+                 UNION ALL SELECT l.payment_id, 'reverse' FROM payment_leg l WHERE l.reversal_reference IS NOT NULL) d
            WHERE NOT EXISTS (SELECT FROM proposal p WHERE p.subject = d.payment_id AND p.terms->>'decision' = d.decision AND p.approved_at IS NOT NULL)
            LIMIT 1"#
     )

@@ -77,12 +77,14 @@ async fn says_otherwise(
     let mut rows = sqlx::query_as!(
         Row,
         r#"SELECT r.receipt_no, r.payment_id, r.kind, r.year, r.n, r.payload, r.issued_at, a.agent_code AS "agent_code?", p.agent_id = r.agent_id AS same_agent,
-                  p.plate AS "plate?", (p.amount - coalesce(l.left_out, 0))::bigint AS amount, p.fee AS "fee?", p.taken_at AS "taken_at?",
+                  p.plate AS "plate?", (p.amount - coalesce(l.left_out, 0) - CASE WHEN f.earned THEN 0 ELSE p.fee END)::bigint AS amount,
+                  CASE WHEN f.earned THEN p.fee ELSE 0 END AS fee, p.taken_at AS "taken_at?",
                   q.quote->>'next_due_on' AS next_due_on, l.legs AS "legs: Json<Vec<LegFacts>>"
            FROM receipt r
            LEFT JOIN payment p USING (payment_id)
            LEFT JOIN agent a ON a.agent_id = r.agent_id
            LEFT JOIN lookup q USING (lookup_id)
+           CROSS JOIN LATERAL (SELECT r.kind = 'TITIP' OR p.reposted_at IS NULL AS earned) f
            CROSS JOIN LATERAL (
              SELECT sum(quoted.amount) FILTER (WHERE r.kind = 'LUNAS' AND l.state = 'released'
                       AND NOT EXISTS (SELECT FROM payment_leg n WHERE n.payment_id = l.payment_id AND n.authority = l.authority AND n.ordinal > l.ordinal)) AS left_out,

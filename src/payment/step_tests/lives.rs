@@ -11,6 +11,8 @@ use super::*;
 /// What a whole life did, step by step.
 #[derive(Debug, Default)]
 struct Life {
+    /// An authority has booked a leg after the refusal.
+    late: bool,
     done: BTreeMap<String, usize>,
 }
 
@@ -29,7 +31,8 @@ impl Life {
         for hold in &holds {
             assert!(self.resolved(hold) <= 1, "hold {hold} is resolved twice");
             assert!(
-                self.times(&format!("reverse {hold}")) <= self.times(&format!("post {hold}")),
+                self.times(&format!("reverse {hold}"))
+                    <= self.times(&format!("post {hold}")) + self.times(&format!("claim {hold}")),
                 "{hold} taken back unposted"
             );
         }
@@ -37,7 +40,7 @@ impl Life {
         let posted: usize = after.legs.iter().map(|leg| self.times(&format!("post {}", leg.ordinal))).sum();
         match after.state.name() {
             StateName::Refused => {
-                assert!(!after.any_booked() && posted == 0, "refused after a booking");
+                assert!(posted == 0 && (self.late || !after.any_booked()), "refused after a booking");
                 let voids = ["0", "1", "fee"].map(|hold| self.times(&format!("void {hold}")));
                 assert_eq!(voids, [1, 1, 1], "a refusal gives every hold back");
                 if before.state.name() == StateName::InDoubt {
@@ -49,7 +52,8 @@ impl Life {
             }
             StateName::Confirmed => {
                 assert!(after.legs.iter().all(Leg::is_settled) && after.any_booked());
-                assert_eq!((self.times("lunas"), self.times("post fee")), (1, 1));
+                let fees = usize::from(after.reposted_at.is_none());
+                assert_eq!((self.times("lunas"), self.times("post fee")), (1, fees));
                 assert!(holds.iter().all(|hold| self.resolved(hold) == 1), "a hold is left open");
             }
             StateName::Reversed => {
@@ -68,7 +72,9 @@ impl Life {
             if let LegState::Booked(number) = &was.state {
                 assert_eq!(is.booking(), Some(number), "a booking was forgotten");
             }
-            if matches!(was.state, LegState::Refused(_) | LegState::Released) {
+            if matches!(was.state, LegState::Refused(_) | LegState::Released)
+                && !matches!(is.state, LegState::Booked(_))
+            {
                 assert!(
                     !matches!(is.state, LegState::Unsent | LegState::Sent),
                     "a refused leg is sent again"
@@ -96,6 +102,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => any::<bool>().prop_map(|refuse| Event::Reopened { refuse }),
         2 => leg().prop_map(Event::PaidElsewhere),
         2 => (2_i16..4).prop_map(fresh),
+        1 => leg().prop_map(proven),
+        1 => leg().prop_map(late),
+        1 => Just(Event::Reposted),
         2 => Just(approved()),
         3 => leg().prop_map(|o| Event::ReversalAgreed(o, day())),
         2 => leg().prop_map(not_reversible),
@@ -114,9 +123,19 @@ fn live(events: Vec<(Event, i64)>, reached: &mut BTreeSet<StateName>) {
             assert_eq!(payment, before, "a refused event changes nothing");
             continue;
         };
+        life.late |= kind_of(&event) == Kind::LateBooked;
         let designed = matches!(
             (before.state.name(), kind_of(&event)),
-            (StateName::Confirmed, Kind::ReversalApproved) | (StateName::Refused, Kind::CancelAsked)
+            (StateName::Confirmed, Kind::ReversalApproved)
+                | (
+                    StateName::Refused,
+                    Kind::CancelAsked
+                        | Kind::LateBooked
+                        | Kind::Reposted
+                        | Kind::ReversalApproved
+                        | Kind::ReversalAgreed
+                        | Kind::ReversalRefused
+                )
         );
         assert!(before.state.name().is_open() || designed, "{:?} took {event:?}", before.state);
         for effect in &effects {

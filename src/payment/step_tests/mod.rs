@@ -45,6 +45,9 @@ kinds! {
     Reopened: Event::Reopened { .. },
     PaidElsewhere: Event::PaidElsewhere(_),
     FreshlyAssessed: Event::FreshlyAssessed(_),
+    Proven: Event::Proven(..),
+    LateBooked: Event::LateBooked(..),
+    Reposted: Event::Reposted,
     ReversalApproved: Event::ReversalApproved(_),
     ReversalAgreed: Event::ReversalAgreed(..),
     ReversalRefused: Event::ReversalRefused(..),
@@ -135,6 +138,7 @@ fn payment(name: StateName, before: &str) -> Payment {
         titip_no: says("titip").then(|| "T-1".to_owned()),
         receipt_no: None,
         cancel_requested: says("cancel"),
+        reposted_at: says("reposted").then(|| time(0)),
         state: match name {
             StateName::Held => State::Held,
             StateName::InDoubt => State::InDoubt { reason: None },
@@ -144,7 +148,11 @@ fn payment(name: StateName, before: &str) -> Payment {
             StateName::Reversing => State::Reversing { confirmed_at },
             StateName::Reversed => State::Reversed { at: time(0), confirmed_at },
         },
-        legs: legs.chars().zip(0..).map(|(c, o)| leg(o, c, name == StateName::Reversing)).collect(),
+        legs: legs
+            .chars()
+            .zip(0..)
+            .map(|(c, o)| leg(o, c, name == StateName::Reversing || says("asked")))
+            .collect(),
     }
 }
 
@@ -152,6 +160,7 @@ fn effect(effect: &Effect) -> String {
     match effect {
         Effect::Post(o) => format!("post {o}"),
         Effect::Void(o) => format!("void {o}"),
+        Effect::Claim(o) => format!("claim {o}"),
         Effect::Replace { old, new } => format!("replace {old} by {new}"),
         Effect::PostFee => "post fee".to_owned(),
         Effect::VoidFee => "void fee".to_owned(),
@@ -201,6 +210,14 @@ fn contradicts(ordinal: i16) -> Event {
 /// A fresh assessment of that place, not sent yet.
 fn fresh(ordinal: i16) -> Event {
     Event::FreshlyAssessed(Box::new(leg(ordinal, 'U', false)))
+}
+
+fn proven(ordinal: i16) -> Event {
+    Event::Proven(ordinal, first_number(ordinal))
+}
+
+fn late(ordinal: i16) -> Event {
+    Event::LateBooked(ordinal, first_number(ordinal))
 }
 
 fn approved() -> Event {

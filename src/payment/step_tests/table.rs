@@ -14,7 +14,7 @@ fn taken() -> BTreeMap<(StateName, Kind), Vec<Case>> {
         (StateName::InDoubt, in_doubt()),
         (StateName::IntegrityHold, integrity_hold()),
         (StateName::Confirmed, confirmed()),
-        (StateName::Refused, vec![("SU", Event::CancelAsked, "refused(WHY) SU")]),
+        (StateName::Refused, refused_before()),
         (StateName::Reversing, reversing()),
     ] {
         for case in cases {
@@ -149,6 +149,9 @@ fn doubts_of_people() -> Vec<Case> {
         ("BR", fresh(2), "in_doubt BLU | replace 1 by 2"),
         ("BLR", fresh(3), "in_doubt BLLU | replace 2 by 3"),
         ("BLU", fresh(3), "forbidden"),
+        ("BR titip", proven(1), "confirmed BB | post 1, post fee, lunas"),
+        ("BB", proven(1), "forbidden"),
+        ("BU", approved(), "reversing BU[?-]"),
         ("BR", fresh(3), "forbidden"),
         ("BS", fresh(2), "forbidden"),
         ("RB", fresh(2), "forbidden"),
@@ -173,6 +176,20 @@ fn integrity_hold() -> Vec<Case> {
         ("BS", Event::Reopened { refuse: true }, "in_doubt BS cancel"),
         ("AB", Event::Reopened { refuse: false }, "in_doubt UB"),
         ("RB", Event::Reopened { refuse: false }, "in_doubt RB"),
+        ("AB titip", approved(), "reversing AB[-?]"),
+        ("BR titip", approved(), "reversing BR[?-]"),
+        ("BS titip", approved(), "forbidden"),
+        ("AA titip", approved(), "forbidden"),
+        ("BR titip", proven(1), "confirmed BB | post 1, post fee, lunas"),
+        ("SS titip", proven(0), "in_doubt BS | post 0"),
+        ("RS titip", proven(0), "in_doubt BS | post 0"),
+        (
+            "AR titip",
+            proven(1),
+            "integrity_hold(BOOKED_BEFORE_THE_FIRST_LEG) AB | post 1, case INTEGRITY_HOLD",
+        ),
+        ("AB titip", proven(0), "confirmed BB | post 0, post fee, lunas"),
+        ("BS titip", proven(0), "forbidden"),
     ]
 }
 
@@ -184,6 +201,30 @@ fn confirmed() -> Vec<Case> {
     ]
 }
 
+fn refused_before() -> Vec<Case> {
+    vec![
+        ("SU", Event::CancelAsked, "refused(WHY) SU"),
+        ("AU", late(0), "refused(WHY) BU | case LATE_SUCCESS"),
+        ("RU", late(0), "refused(WHY) BU | case LATE_SUCCESS"),
+        ("BU", late(0), "refused(WHY) BU"),
+        ("BA", late(1), "refused(WHY) BB | case LATE_SUCCESS"),
+        ("VU", late(0), "forbidden"),
+        ("BU", Event::LateBooked(0, booking("OTHER")), "forbidden"),
+        ("BU", Event::Reposted, "confirmed BL | claim 0, lunas"),
+        ("BB", Event::Reposted, "confirmed BB | claim 0, claim 1, lunas"),
+        ("AU", Event::Reposted, "forbidden"),
+        ("BV", Event::Reposted, "forbidden"),
+        ("BU asked", Event::Reposted, "forbidden"),
+        ("BU", approved(), "refused(WHY) BU[?-]"),
+        ("AU", approved(), "forbidden"),
+        ("BU asked", Event::ReversalAgreed(0, day()), "refused(WHY) VU[y-]"),
+        ("BU", Event::ReversalAgreed(0, day()), "forbidden"),
+        ("VU", Event::ReversalAgreed(0, day()), "forbidden"),
+        ("BU asked", not_reversible(0), "refused(WHY) BU[n-] | case LATE_SUCCESS"),
+        ("AU", not_reversible(0), "forbidden"),
+    ]
+}
+
 fn reversing() -> Vec<Case> {
     vec![
         ("BB", Event::ReversalAgreed(0, day()), "reversing VB[y?] | reverse 0"),
@@ -191,7 +232,10 @@ fn reversing() -> Vec<Case> {
         ("VB", Event::ReversalAgreed(0, day()), "forbidden"),
         ("BL", Event::ReversalAgreed(0, day()), "reversed VL[y-] | reverse 0, reverse fee"),
         ("BR doubt", Event::ReversalAgreed(0, day()), "reversed VR[y-] | reverse 0, void 1, void fee"),
-        ("BB", not_reversible(0), "confirmed BB[n?]"),
+        ("BB", not_reversible(0), "confirmed BB[n-]"),
+        ("AB doubt titip", not_reversible(1), "integrity_hold(NOT_REVERSIBLE) AB[-n] | case INTEGRITY_HOLD"),
+        ("AB doubt", Event::ReversalAgreed(1, day()), "reversed AV[-y] | reverse 1, void 0, void fee"),
+        ("BL reposted", Event::ReversalAgreed(0, day()), "reversed VL[y-] | reverse 0"),
         ("BR doubt", not_reversible(0), "in_doubt(NOT_REVERSIBLE) BR[n-]"),
         ("VB", not_reversible(1), "reversed VB[yn] | case HALF_REVERSED, reverse fee"),
         ("VB", not_reversible(0), "forbidden"),
@@ -204,9 +248,9 @@ fn reversing() -> Vec<Case> {
 #[expect(clippy::too_many_lines, reason = "one table, read as one")]
 fn forbidden() -> BTreeSet<(StateName, Kind)> {
     use Kind::{
-        Absent, Booked, CancelAsked, Contradicts, FreshlyAssessed, NeverSent, PaidElsewhere, Refused,
-        Reopened, ReversalAgreed, ReversalApproved, ReversalRefused, ReversedThere, Sending, Silent,
-        TakenOver,
+        Absent, Booked, CancelAsked, Contradicts, FreshlyAssessed, LateBooked, NeverSent, PaidElsewhere,
+        Proven, Refused, Reopened, Reposted, ReversalAgreed, ReversalApproved, ReversalRefused,
+        ReversedThere, Sending, Silent, TakenOver,
     };
     let answers = [Booked, ReversedThere, Refused, Silent, Contradicts, NeverSent, Absent];
     let rows: [(StateName, &[Kind], &[Kind]); 7] = [
@@ -219,12 +263,17 @@ fn forbidden() -> BTreeSet<(StateName, Kind)> {
                 Reopened,
                 PaidElsewhere,
                 FreshlyAssessed,
-                ReversalApproved,
+                LateBooked,
+                Reposted,
                 ReversalAgreed,
                 ReversalRefused,
             ],
         ),
-        (StateName::InDoubt, &[], &[TakenOver, Reopened, ReversalAgreed, ReversalRefused]),
+        (
+            StateName::InDoubt,
+            &[],
+            &[TakenOver, Reopened, LateBooked, Reposted, ReversalAgreed, ReversalRefused],
+        ),
         (
             StateName::IntegrityHold,
             &answers,
@@ -234,7 +283,8 @@ fn forbidden() -> BTreeSet<(StateName, Kind)> {
                 CancelAsked,
                 PaidElsewhere,
                 FreshlyAssessed,
-                ReversalApproved,
+                LateBooked,
+                Reposted,
                 ReversalAgreed,
                 ReversalRefused,
             ],
@@ -256,21 +306,23 @@ fn forbidden() -> BTreeSet<(StateName, Kind)> {
         (
             StateName::Refused,
             &answers,
-            &[
-                TakenOver,
-                Sending,
-                Reopened,
-                PaidElsewhere,
-                FreshlyAssessed,
-                ReversalApproved,
-                ReversalAgreed,
-                ReversalRefused,
-            ],
+            &[TakenOver, Sending, Reopened, PaidElsewhere, FreshlyAssessed, Proven],
         ),
         (
             StateName::Reversing,
             &answers,
-            &[TakenOver, Sending, CancelAsked, Reopened, PaidElsewhere, FreshlyAssessed, ReversalApproved],
+            &[
+                TakenOver,
+                Sending,
+                CancelAsked,
+                Reopened,
+                PaidElsewhere,
+                FreshlyAssessed,
+                Proven,
+                LateBooked,
+                Reposted,
+                ReversalApproved,
+            ],
         ),
         (StateName::Reversed, KINDS, &[]),
     ];
@@ -338,10 +390,13 @@ fn samples() -> Vec<Event> {
             Event::PaidElsewhere(o),
             Event::ReversalAgreed(o, day()),
             not_reversible(o),
+            proven(o),
+            late(o),
         ]
     };
     let of_all = [
         fresh(2),
+        Event::Reposted,
         Event::TakenOver,
         Event::CancelAsked,
         Event::Reopened { refuse: true },

@@ -51,14 +51,14 @@ impl Day {
     }
 
     /// Looks the next vehicle up that owes Bapenda something: an electric one's leg of 0 moves no money to tamper with.
-    async fn looks_up(&self) -> Lookup {
+    async fn looks_up(&self) -> (Lookup, ChassisLast5) {
         loop {
             let vehicle = self.world.vehicle();
             let plate = Plate::parse(&vehicle.plate).unwrap();
             let chassis = ChassisLast5::parse(&vehicle.chassis).unwrap();
             let lookup = self.world.app.lookups.look_up(&self.agent, &plate, &chassis).await.unwrap();
             if lookup.quote.legs[0].amount > Rupiah::ZERO {
-                return lookup;
+                return (lookup, chassis);
             }
             self.pays(&lookup, lookup.total).await.unwrap();
         }
@@ -70,14 +70,19 @@ impl Day {
         self.world.app.payments.pay(&request).await.map(|answer| answer.payment)
     }
 
-    /// Takes the next vehicle's tax under a fault, which is over when the answer is there.
-    async fn pays_under(&self, faults: &Value, state: &str) -> PaymentId {
-        let lookup = self.looks_up().await;
+    /// Takes a tax under a fault, which is over when the answer is there.
+    async fn pays_so(&self, lookup: &Lookup, faults: &Value, state: &str) -> PaymentId {
         self.world.faults(faults.clone());
-        let payment = self.pays(&lookup, lookup.total).await.unwrap();
+        let payment = self.pays(lookup, lookup.total).await.unwrap();
         self.world.no_faults();
         assert_eq!(payment.state.as_str(), state, "{faults}");
         PaymentId(payment.payment_id)
+    }
+
+    /// Takes the next vehicle's.
+    async fn pays_under(&self, faults: &Value, state: &str) -> PaymentId {
+        let (lookup, _) = self.looks_up().await;
+        self.pays_so(&lookup, faults, state).await
     }
 
     /// Every `not_after` is over, and the gateway has heard so: it believes no clock that runs ahead in one answer.
@@ -114,6 +119,7 @@ impl Day {
         self.bookings_and_refusals().await;
         self.doubts().await;
         self.half_paid().await;
+        self.late_successes().await;
         self.reversals().await;
         self.night().await;
     }
@@ -134,7 +140,7 @@ impl Day {
         drop(connection);
         let refuse = json!([{"host": "BAPENDA", "operation": "payment", "fault": "refuse:BILL_NOT_FOUND"}]);
         self.pays_under(&refuse, "refused").await;
-        let lookup = self.looks_up().await;
+        let (lookup, _) = self.looks_up().await;
         let less = Rupiah::new(lookup.total.get() - 1).unwrap();
         assert!(matches!(self.pays(&lookup, less).await, Err(PayError::Refused { .. })));
     }
@@ -174,10 +180,36 @@ impl Day {
         let elsewhere = self.pays_under(&refuse, "in_doubt").await;
         self.decide(elsewhere.0, Decision::PaidElsewhere).await;
         self.becomes(elsewhere, "confirmed").await;
-        self.close_case_of(elsewhere).await;
+        self.assessed_afresh(&refuse).await;
         let back = self.pays_under(&refuse, "in_doubt").await;
         self.decide(back.0, Decision::Reverse).await;
         self.becomes(back, "reversed").await;
+    }
+
+    /// Jasa Raharja refuses, and is paid by what it asks then.
+    async fn assessed_afresh(&self, refuse: &Value) {
+        let vehicle = self.world.vehicle();
+        let (plate, chassis) = (&vehicle.plate, ChassisLast5::parse(&vehicle.chassis).unwrap());
+        let plate = Plate::parse(plate).unwrap();
+        let lookup = self.world.app.lookups.look_up(&self.agent, &plate, &chassis).await.unwrap();
+        self.world.faults(refuse.clone());
+        let id = PaymentId(self.pays(&lookup, lookup.total).await.unwrap().payment_id);
+        self.world.no_faults();
+        let payments = &self.world.app.payments;
+        let (proposal, _) =
+            payments.propose_fresh_assessment(id, &chassis, "as agreed", &self.world.people.0).await.unwrap();
+        self.approved(proposal).await;
+        self.becomes(id, "confirmed").await;
+    }
+
+    async fn late_successes(&self) {
+        let late = json!([{"host": "BAPENDA", "operation": "payment", "fault": "refuse_after_booking:BILL_NOT_FOUND"}]);
+        let posted = self.pays_under(&late, "refused").await;
+        self.decide(posted.0, Decision::Repost).await;
+        self.becomes(posted, "confirmed").await;
+        let back = self.pays_under(&late, "refused").await;
+        self.decide(back.0, Decision::Reverse).await;
+        self.becomes(back, "refused").await;
     }
 
     async fn close_case_of(&self, id: PaymentId) {
@@ -196,6 +228,7 @@ impl Day {
         self.world.fault("JASA_RAHARJA", "reversal", "refuse:NOT_REVERSIBLE");
         self.reverse(half).await;
         self.becomes(half, "reversed").await;
+        self.close_case_of(half).await;
         let stays = self.pays_under(&json!([]), "confirmed").await;
         self.world.fault("BAPENDA", "reversal", "refuse:NOT_REVERSIBLE");
         self.reverse(stays).await;
