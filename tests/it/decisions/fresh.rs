@@ -19,6 +19,7 @@ async fn pay_afresh(
     let (proposal, fresh) =
         payments.propose_fresh_assessment(id_of(payment), &chassis, "tagihan baru", one).await?;
     payments.approve(proposal, other).await?;
+    world.settle_doubts().await;
     Ok(fresh)
 }
 

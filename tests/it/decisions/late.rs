@@ -53,6 +53,7 @@ async fn a_late_success_is_posted_from_the_float_and_its_period_cannot_be_paid_a
 
     // Taken back later, the citizen gets what was booked, and no fee that was never earned.
     world.take_back(&refused.id()).await;
+    world.settle_doubts().await;
     assert_eq!(state(&world, &refused).await, "reversed");
     assert_eq!(one_number(&world, "SELECT amount FROM citizen_debt").await, tax);
     is_sound(&world).await;
