@@ -139,6 +139,7 @@ fn may_hold_sql(name: &str) -> bool {
         "src/agents/topup.rs",
         "src/payment/approval.rs",
         "src/payment/debts.rs",
+        "src/payment/debts.rs",
         "src/payment/give_back.rs",
         "src/payment/view.rs",
     ];
