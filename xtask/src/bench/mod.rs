@@ -3,16 +3,26 @@
 //! Every subject sets up a stack of its own, measures, has `samsat-gateway verify` recompute every invariant, and
 //! takes the stack down. One that fails, or leaves a broken invariant, fails the whole command.
 
+mod field;
+mod load;
 mod measure;
+mod pay;
+mod server;
+mod slot;
+mod stats;
+mod usage;
+mod wire;
+mod yardstick;
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use self::measure::Measure;
-use crate::checkout::{Checkout, Programs};
+use crate::checkout::{Checkout, Programs, without_cargo_settings};
 use crate::out;
 
 /// `[SUBJECT] [--seconds N] [--json FILE] …`
@@ -34,7 +44,12 @@ pub(crate) struct Options {
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Subject {}
+enum Subject {
+    /// Payments at a thousand outlets
+    Pay,
+    /// Payments at one outlet
+    Hot,
+}
 
 /// What every subject needs.
 #[derive(Debug)]
@@ -52,11 +67,16 @@ pub(crate) struct Bench {
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let checkout = Checkout::find()?;
     let programs = checkout.build(true).await?;
+    if cfg!(debug_assertions) {
+        return Err(instead_of_this_program(&programs));
+    }
     let subjects = options.subject.map_or_else(|| Subject::value_variants().to_vec(), |one| vec![one]);
     let bench = Bench { checkout, programs, options };
     let mut measures = Vec::new();
     for subject in subjects {
-        measures.extend(bench.measure(subject).await.with_context(|| format!("bench {subject:?}"))?);
+        let name = subject.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        out::line(&format!("── {name} {}", "─".repeat(60)));
+        measures.extend(bench.measure(subject).await.with_context(|| format!("bench {name}"))?);
         if let Some(path) = &bench.options.json {
             measure::write(path, &measures)?;
         }
@@ -67,8 +87,19 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 }
 
 impl Bench {
-    #[expect(clippy::unused_async, reason = "every subject waits")]
     async fn measure(&self, subject: Subject) -> Result<Vec<Measure>> {
-        match subject {}
+        match subject {
+            Subject::Pay => pay::pay(self).await,
+            Subject::Hot => pay::hot(self).await,
+        }
     }
+}
+
+/// The clients share the machine with what they measure: the optimised build of this program goes on in its place.
+fn instead_of_this_program(programs: &Programs) -> anyhow::Error {
+    let program = programs.gateway.with_file_name("xtask");
+    let mut command = Command::new(&program);
+    without_cargo_settings(&mut command);
+    let error = command.args(std::env::args_os().skip(1)).exec();
+    anyhow::Error::new(error).context(format!("cannot run {}", program.display()))
 }
