@@ -51,7 +51,7 @@ struct Vehicle {
 /// What a lookup answered, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quote {
-    outlet: usize,
+    pub(crate) outlet: usize,
     lookup_id: String,
     total: u64,
 }
@@ -131,8 +131,21 @@ impl Field {
     /// # Errors
     /// When a lookup is answered with anything but a quote.
     pub(crate) async fn quotes(&mut self, wanted: usize, outlets: Outlets) -> Result<Vec<Quote>> {
+        self.quotes_over(CLIENTS, wanted, outlets).await
+    }
+
+    /// The same over so many connections.
+    ///
+    /// # Errors
+    /// When a lookup is answered with anything but a quote.
+    pub(crate) async fn quotes_over(
+        &mut self,
+        connections: usize,
+        wanted: usize,
+        outlets: Outlets,
+    ) -> Result<Vec<Quote>> {
         let (questions, owners) = self.questions(wanted, outlets).await?;
-        let plan = self.plan(Pace::Closed, ENDLESS, LOOKED_UP);
+        let plan = Plan { connections, ..self.plan(Pace::Closed, ENDLESS, LOOKED_UP) };
         let seen = load::send(plan, Arc::new(questions), move |index, body| quote(*owners.get(index)?, body))
             .await?;
         nothing_else(&seen, "lookups")?;
@@ -150,9 +163,14 @@ impl Field {
         orders.collect()
     }
 
+    /// The key of an outlet.
+    pub(crate) fn key(&self, outlet: usize) -> &str {
+        self.keys.get(outlet).map(String::as_str).unwrap_or_default()
+    }
+
     /// Load on this stack by [`CLIENTS`] clients.
     pub(crate) fn plan(&self, pace: Pace, within: Duration, expected: u16) -> Plan {
-        Plan { port: self.port, clients: CLIENTS, pace, within, expected }
+        Plan { port: self.port, clients: CLIENTS, connections: CLIENTS, pace, within, expected }
     }
 
     /// The gateway's metrics.

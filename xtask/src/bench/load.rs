@@ -2,7 +2,7 @@
 //!
 //! They run on a thread of their own with a runtime of one thread: fewer wake-ups, less of the machine taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -25,8 +25,10 @@ pub(crate) enum Pace {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) port: u16,
-    /// Connections, one client each.
+    /// Requests at once.
     pub(crate) clients: usize,
+    /// Open connections, which each client uses in turn; at least one a client.
+    pub(crate) connections: usize,
     pub(crate) pace: Pace,
     /// Ends then, or when all requests are sent.
     pub(crate) within: Duration,
@@ -46,8 +48,8 @@ pub(crate) struct Seen<T> {
     /// The first of those, whole.
     pub(crate) complaint: Option<String>,
     pub(crate) elapsed: Duration,
-    /// How many requests were sent.
-    pub(crate) sent: usize,
+    /// Connections that the gateway had closed, and that were opened again.
+    pub(crate) reopened: u64,
 }
 
 impl<T> Seen<T> {
@@ -63,7 +65,7 @@ impl<T> Seen<T> {
             others: BTreeMap::new(),
             complaint: None,
             elapsed: Duration::ZERO,
-            sent: 0,
+            reopened: 0,
         }
     }
 
@@ -74,6 +76,7 @@ impl<T> Seen<T> {
             *self.others.entry(status).or_default() += count;
         }
         self.complaint = self.complaint.take().or(other.complaint);
+        self.reopened += other.reopened;
     }
 
     /// Takes an answer in.
@@ -111,18 +114,21 @@ where
     T: Send + 'static,
     K: Fn(usize, &[u8]) -> Option<T> + Send + Sync + 'static,
 {
-    let mut connections = Vec::with_capacity(plan.clients);
-    for _ in 0..plan.clients {
-        connections.push(Connection::open(plan.port).await?);
+    let mut lines: Vec<Line> = Vec::with_capacity(plan.clients);
+    lines.resize_with(plan.clients, || Line { port: plan.port, free: VecDeque::new(), reopened: 0 });
+    for index in 0..plan.connections.max(plan.clients) {
+        if let Some(line) = lines.get_mut(index % plan.clients) {
+            line.free.push_back(Connection::open(plan.port).await?);
+        }
     }
     let next = Arc::new(AtomicUsize::new(0));
     let begun = Instant::now();
     let mut clients = JoinSet::new();
-    for connection in connections {
+    for line in lines {
         clients.spawn(client(
             plan,
             begun,
-            connection,
+            line,
             (Arc::clone(&next), Arc::clone(&requests)),
             Arc::clone(&keep),
         ));
@@ -132,15 +138,38 @@ where
         seen.merge(one.context("a client's task broke")??);
     }
     seen.elapsed = begun.elapsed();
-    seen.sent = next.load(Ordering::Relaxed).min(requests.len());
     seen.latencies.sort_unstable();
     Ok(seen)
+}
+
+/// The connections of one client.
+struct Line {
+    port: u16,
+    free: VecDeque<Connection>,
+    reopened: u64,
+}
+
+impl Line {
+    /// Sends on the connection that has rested longest.
+    async fn call(&mut self, request: &Request) -> Result<(u16, &[u8])> {
+        let Some(mut connection) = self.free.pop_front() else {
+            anyhow::bail!("a client without a connection");
+        };
+        // One that rested too long may have been closed. The same request again is safe: it has the same key.
+        if connection.call(request).await.is_err() {
+            self.reopened += 1;
+            connection = Connection::open(self.port).await?;
+            connection.call(request).await?;
+        }
+        self.free.push_back(connection);
+        self.free.back().context("a connection was just put back")?.answer()
+    }
 }
 
 async fn client<T, K>(
     plan: Plan,
     begun: Instant,
-    mut connection: Connection,
+    mut line: Line,
     (next, requests): (Arc<AtomicUsize>, Arc<Vec<Request>>),
     keep: Arc<K>,
 ) -> Result<Seen<T>>
@@ -149,28 +178,27 @@ where
 {
     let mut seen = Seen::empty();
     let end = begun + plan.within;
-    loop {
-        if Instant::now() >= end {
-            return Ok(seen);
-        }
+    while Instant::now() < end {
         let index = next.fetch_add(1, Ordering::Relaxed);
-        let Some(request) = requests.get(index) else { return Ok(seen) };
+        let Some(request) = requests.get(index) else { break };
         let due = match plan.pace {
             Pace::Closed => Instant::now(),
             Pace::Open(rate) => {
                 let due = begun + due_after(index, rate);
                 if due >= end {
-                    return Ok(seen);
+                    break;
                 }
                 tokio::time::sleep_until(due.into()).await;
                 due
             }
         };
-        let answer = connection.call(request).await?;
+        let answer = line.call(request).await?;
         let waited = due.elapsed();
         let kept = if answer.0 == plan.expected { keep(index, answer.1) } else { None };
         seen.take(plan.expected, answer, waited, kept);
     }
+    seen.reopened = line.reopened;
+    Ok(seen)
 }
 
 /// When the request of that number is due, after the first.

@@ -4,9 +4,13 @@
 //! takes the stack down. One that fails, or leaves a broken invariant, fails the whole command.
 
 mod field;
+mod journal;
 mod load;
+mod lookup;
 mod measure;
+mod open;
 mod pay;
+mod receipt;
 mod server;
 mod slot;
 mod stats;
@@ -37,6 +41,9 @@ pub(crate) struct Options {
     /// Turns of yardstick and gateway, one after the other
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Connections that `open` keeps
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    connections: usize,
     /// Writes the measures there, as a JSON array
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -49,6 +56,14 @@ enum Subject {
     Pay,
     /// Payments at one outlet
     Hot,
+    /// The journal alone, without HTTP
+    Journal,
+    /// Lookups
+    Lookup,
+    /// Checks of receipts
+    Receipt,
+    /// Memory with thousands of open connections
+    Open,
 }
 
 /// What every subject needs.
@@ -91,6 +106,10 @@ impl Bench {
         match subject {
             Subject::Pay => pay::pay(self).await,
             Subject::Hot => pay::hot(self).await,
+            Subject::Journal => journal::journal(self).await,
+            Subject::Lookup => lookup::lookup(self).await,
+            Subject::Receipt => receipt::receipt(self).await,
+            Subject::Open => open::open(self).await,
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Slot {
     pub(crate) p50: u32,
     pub(crate) p99: u32,
     pub(crate) p999: u32,
+    /// Connections that the gateway had closed.
+    pub(crate) reopened: u64,
     /// Any other answers, and the first of them.
     others: u64,
     complaint: Option<String>,
@@ -53,6 +55,7 @@ impl Slot {
             p50: at(5_000),
             p99: at(9_900),
             p999: at(9_990),
+            reopened: seen.reopened,
             others: seen.others.values().sum(),
             complaint: seen.complaint,
         })

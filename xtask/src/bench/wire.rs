@@ -24,6 +24,12 @@ impl Request {
         );
         Self(text.into_bytes().into_boxed_slice())
     }
+
+    /// A `GET` by the owner of `api_key`.
+    pub(crate) fn get(path: &str, api_key: &str) -> Self {
+        let text = format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {api_key}\r\n\r\n");
+        Self(text.into_bytes().into_boxed_slice())
+    }
 }
 
 /// One connection to the gateway.
@@ -31,6 +37,8 @@ impl Request {
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Of the last whole answer.
+    head: Option<Head>,
 }
 
 /// An answer: its status, and where its body stands in the connection's buffer.
@@ -50,28 +58,39 @@ impl Connection {
         let stream =
             TcpStream::connect(("127.0.0.1", port)).await.context("cannot connect to the gateway")?;
         stream.set_nodelay(true).context("cannot set TCP_NODELAY")?;
-        Ok(Self { stream, buffer: Vec::with_capacity(8 * 1024) })
+        Ok(Self { stream, buffer: Vec::with_capacity(4 * 1024), head: None })
     }
 
-    /// Sends a request and waits for the whole answer: its status and body.
+    /// Sends a request and waits for the whole answer.
     ///
     /// # Errors
     /// When the connection ends first, or the answer is none that this client can read.
-    pub(crate) async fn call(&mut self, request: &Request) -> Result<(u16, &[u8])> {
-        self.stream.write_all(&request.0).await.context("cannot send")?;
+    pub(crate) async fn call(&mut self, request: &Request) -> Result<()> {
+        self.head = None;
         self.buffer.clear();
+        self.stream.write_all(&request.0).await.context("cannot send")?;
         loop {
             if let Some(head) = head(&self.buffer)?
                 && self.buffer.len() >= head.body_at + head.body_len
             {
-                let body = self.buffer.get(head.body_at..head.body_at + head.body_len).unwrap_or_default();
-                return Ok((head.status, body));
+                self.head = Some(head);
+                return Ok(());
             }
             let read = self.stream.read_buf(&mut self.buffer).await.context("cannot read")?;
             if read == 0 || self.buffer.len() > ANSWER_MAX {
                 bail!("the connection ended within an answer");
             }
         }
+    }
+
+    /// The last answer: its status and body.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub(crate) fn answer(&self) -> Result<(u16, &[u8])> {
+        let head = self.head.context("no answer has come")?;
+        let body = self.buffer.get(head.body_at..head.body_at + head.body_len).unwrap_or_default();
+        Ok((head.status, body))
     }
 }
 
