@@ -1,8 +1,9 @@
 //! `serve`: until SIGTERM or Ctrl-C, then drained.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use samsat_gateway::domain::Clock;
 use samsat_gateway::http::Gateway;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,7 @@ pub(super) async fn serve() -> anyhow::Result<ExitCode> {
     super::logs_to_stderr(&config);
     let own = Matcher::Full("payment_own_seconds".to_owned());
     let metrics = PrometheusBuilder::new().set_buckets_for_metric(own, &OWN_SECONDS)?.install_recorder()?;
+    tokio::spawn(keep_up(metrics.clone()));
     let running = Gateway::open(config, Clock::system()).await?.start(Some(metrics)).await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
@@ -27,4 +29,13 @@ pub(super) async fn serve() -> anyhow::Result<ExitCode> {
     tracing::info!("draining");
     running.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Each recorded duration stays in memory until it is summed up, which otherwise only a reader of `/metrics` makes happen.
+async fn keep_up(metrics: PrometheusHandle) {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        metrics.run_upkeep();
+    }
 }

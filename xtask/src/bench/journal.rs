@@ -93,8 +93,8 @@ async fn run(field: &Field, program: &std::path::Path, payments: u64) -> Result<
 }
 
 fn printed(text: &str, measure: &str) -> Option<Milli> {
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Printed>(line).ok());
-    let found = lines.filter(|line| line.measure == measure).next_back()?;
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Printed>(line).ok());
+    let found = lines.rfind(|line| line.measure == measure)?;
     Milli::parse(&found.value.to_string())
 }
 
