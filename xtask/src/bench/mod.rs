@@ -4,6 +4,7 @@
 //! takes the stack down. One that fails, or leaves a broken invariant, fails the whole command.
 
 mod field;
+mod grown;
 mod journal;
 mod load;
 mod lookup;
@@ -41,6 +42,9 @@ pub(crate) struct Options {
     /// Turns of yardstick and gateway, one after the other
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Payments that `grown` begins with
+    #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+    payments: u64,
     /// Connections that `open` keeps
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     connections: usize,
@@ -64,6 +68,8 @@ enum Subject {
     Receipt,
     /// Memory with thousands of open connections
     Open,
+    /// Payments and lookups in a database that has grown
+    Grown,
 }
 
 /// What every subject needs.
@@ -110,6 +116,7 @@ impl Bench {
             Subject::Lookup => lookup::lookup(self).await,
             Subject::Receipt => receipt::receipt(self).await,
             Subject::Open => open::open(self).await,
+            Subject::Grown => grown::grown(self).await,
         }
     }
 }
