@@ -8,12 +8,23 @@ CREATE SCHEMA grow;
 -- Milliseconds between one copy of the sample and the next.
 CREATE TABLE grow.pace (step bigint NOT NULL);
 
--- The id that copy c of a row has: earlier, otherwise scattered, its last byte (a leg's place) kept.
-CREATE FUNCTION grow.id(id uuid, c bigint, step bigint) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT (lpad(to_hex(('x' || left(translate(id::text, '-', ''), 12))::bit(48)::bigint - c * step), 12, '0')
-          || '7' || substr(md5(left(id::text, 34) || c), 1, 3) || '8' || substr(md5(left(id::text, 34) || c), 4, 13)
-          || right(id::text, 2))::uuid
+-- The id that copy c of a row has: of an earlier moment, and otherwise the same. `prepare` has split it in two columns.
+CREATE FUNCTION grow.id(column_name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT format('(lpad(to_hex(t.%I - c * step), 12, ''0'') || t.%I)::uuid', column_name || '__ms', column_name || '__rest')
 $$;
+
+-- Splits every id of a sample's table into its milliseconds and the rest.
+CREATE FUNCTION grow.split(name text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  id text;
+BEGIN
+  FOR id IN SELECT attname FROM pg_attribute WHERE attrelid = ('grow.' || quote_ident(name))::regclass AND attnum > 0
+            AND atttypid = 'uuid'::regtype AND attname <> 'agent_id' LOOP
+    EXECUTE format('ALTER TABLE grow.%I ADD %I bigint, ADD %I text', name, id || '__ms', id || '__rest');
+    EXECUTE format('UPDATE grow.%I SET %I = (''x'' || left(translate(%I::text, ''-'', ''''), 12))::bit(48)::bigint, %I = substr(translate(%I::text, ''-'', ''''), 13)',
+                   name, id || '__ms', id, id || '__rest', id);
+  END LOOP;
+END $$;
 
 -- Keeps the rows of one confirmed payment of each agent as they stand, and makes the months that the copies need.
 CREATE FUNCTION grow.prepare(copies bigint, months integer) RETURNS void LANGUAGE plpgsql AS $$
@@ -28,7 +39,7 @@ BEGIN
   CREATE TABLE grow.receipt AS SELECT r.*, s.grow_last FROM receipt r JOIN grow.sample s USING (payment_id);
   CREATE TABLE grow.lookup AS
     SELECT k.*, row_number() OVER (ORDER BY lookup_id) AS grow_n FROM lookup k JOIN grow.sample USING (lookup_id);
-  CREATE TABLE grow.idempotency_key AS SELECT i.* FROM idempotency_key i JOIN grow.sample USING (payment_id);
+  CREATE TABLE grow.idempotency_key AS SELECT i.*, s.lookup_id AS grow_lookup FROM idempotency_key i JOIN grow.sample s USING (payment_id);
   CREATE TABLE grow.payment_leg AS SELECT l.* FROM payment_leg l JOIN grow.sample USING (payment_id);
   CREATE TABLE grow.booking AS SELECT b.* FROM booking b JOIN grow.sample USING (payment_id);
   CREATE TABLE grow.vehicle_lock AS SELECT v.* FROM vehicle_lock v JOIN grow.sample USING (payment_id);
@@ -43,6 +54,7 @@ BEGIN
     JOIN (SELECT cause, count(*) AS entries, sum(amount)::bigint AS spent FROM transfer JOIN grow.sample ON payment_id = cause
           WHERE float_seq IS NOT NULL GROUP BY cause) s ON s.cause = t.cause
     WINDOW positions AS (PARTITION BY t.cause ORDER BY t.float_seq NULLS LAST ROWS UNBOUNDED PRECEDING);
+  PERFORM grow.split(relname) FROM pg_class WHERE relnamespace = 'grow'::regnamespace AND relkind = 'r';
   PERFORM make_month((date_trunc('month', now() AT TIME ZONE 'Asia/Jakarta') - n * interval '1 month')::date)
   FROM generate_series(0, months + 1) n;
   -- It looks at the whole table for each statement, which here brings a hundred thousand rows; `verify` looks at the end.
@@ -50,10 +62,15 @@ BEGIN
   ANALYZE;
 END $$;
 
+CREATE FUNCTION grow.body() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT format('replace(replace(t.body, t.event_id::text, %s::text), t.subject::text, %s::text)', grow.id('event_id'), grow.id('subject'))
+$$;
+
 -- How a copy's column differs from its sample's. `t` is the sample's row, `c` the copy, `step` the pace.
 CREATE FUNCTION grow.value(name text, column_name text, type text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
-    WHEN type = 'uuid' AND column_name <> 'agent_id' THEN format('grow.id(t.%I, c, step)', column_name)
+    WHEN type = 'uuid' AND column_name <> 'agent_id' THEN grow.id(column_name)
+    WHEN (name, column_name) = ('idempotency_key', 'request') THEN 't.request || jsonb_build_object(''lookup_id'', ' || grow.id('grow_lookup') || ')'
     WHEN column_name = 'plate' THEN 't.plate || ''G'' || c'
     WHEN column_name = 'key' THEN 'md5(t.key || c)::uuid::text'
     WHEN column_name = 'number' THEN 't.number || ''-'' || c'
@@ -63,14 +80,10 @@ CREATE FUNCTION grow.value(name text, column_name text, type text) RETURNS text 
     WHEN (name, column_name) = ('receipt', 'n') THEN 't.grow_last + c'
     WHEN column_name = 'float_seq' THEN 'CASE WHEN t.float_seq IS NOT NULL THEN t.grow_seq + t.grow_entries * (c - 1) + t.grow_place END'
     WHEN column_name = 'available_after' THEN 'CASE WHEN t.float_seq IS NOT NULL THEN t.grow_available - t.grow_spent * (c - 1) - t.grow_taken END'
-    WHEN (name, column_name) = ('audit_event', 'body') THEN 'grow.body(t.body, t.event_id, t.subject, c, step)'
-    WHEN (name, column_name) = ('audit_event', 'leaf') THEN 'sha256(''\x00''::bytea || convert_to(grow.body(t.body, t.event_id, t.subject, c, step), ''UTF8''))'
+    WHEN (name, column_name) = ('audit_event', 'body') THEN grow.body()
+    WHEN (name, column_name) = ('audit_event', 'leaf') THEN 'sha256(''\x00''::bytea || convert_to(' || grow.body() || ', ''UTF8''))'
     ELSE format('t.%I', column_name)
   END
-$$;
-
-CREATE FUNCTION grow.body(body text, event_id uuid, subject uuid, c bigint, step bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-  SELECT replace(replace(body, event_id::text, grow.id(event_id, c, step)::text), subject::text, grow.id(subject, c, step)::text)
 $$;
 
 -- Copies `first` to `last` of every row of the sample. Columns are read from the catalogue, so that a new one is copied too.
