@@ -81,7 +81,6 @@ async fn what_is_wrong_in_the_books_is_found() {
         planted(&[3], "UPDATE agent_float SET available = available + 1"),
         planted(&[3], "UPDATE agent_float SET owed = owed + 1"),
         planted(&[3], "UPDATE bank_deposit SET amount = amount + 1"),
-        planted(&[3, 4], "UPDATE agent_float SET held = held - 1"),
         planted(&[4, 7], "UPDATE payment_leg SET hold_id = gen_random_uuid() WHERE payment_id = (SELECT payment_id FROM doubt) AND ordinal = 0"),
         planted(&[3, 4, 7], "UPDATE transfer SET amount = amount - 1 WHERE code = 'HOLD' AND cause = (SELECT payment_id FROM doubt) AND leg = 0"),
     ])
