@@ -55,6 +55,16 @@ pub struct Db {
     commit_deadline: Duration,
 }
 
+/// The journal reads and writes by key alone. Its statements are planned once, perhaps on tables that are empty still;
+/// without this a plan that reads a whole table would stay while the table grows.
+const BY_KEY_ONLY: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 impl Db {
     /// Opens both pools and refuses a server that is not durable.
     ///
@@ -76,7 +86,7 @@ impl Db {
     /// # Errors
     /// [`sqlx::Error`] when the server does not answer.
     pub async fn connection(&self) -> Result<PgConnection, sqlx::Error> {
-        self.options.connect().await
+        self.options.clone().options(BY_KEY_ONLY).connect().await
     }
 
     /// How long a COMMIT may stay without an answer.
