@@ -162,10 +162,10 @@ fn quote() -> serde_json::Value {
         "vehicle": {"plate": "L 1234 AB", "owner_name": "S*** A*****", "make": "TOYOTA", "model": "AVANZA", "year": 2019,
                     "swdkllj_class": "DP", "region_code": "3578", "region_name": "Kota Surabaya"},
         "legs": [
-            {"authority": "BAPENDA", "document_id": "BILL-1", "amount": 1_117_000, "periods": [{"due_on": "2026-11-20", "days_late": 0, "lines": [
+            {"authority": "BAPENDA", "document_id": "BILL-1", "amount": 1_117_000, "periods": [{"due_on": "2026-11-20", "lines": [
                 {"code": "PKB", "beneficiary": "35", "principal": 660_000, "penalty": 7_000},
                 {"code": "OPSEN_PKB", "beneficiary": "3578", "principal": 446_000, "penalty": 4_000}]}]},
-            {"authority": "JASA_RAHARJA", "document_id": "ASM-1", "amount": 143_000, "periods": [{"due_on": "2026-11-20", "days_late": 0, "lines": [
+            {"authority": "JASA_RAHARJA", "document_id": "ASM-1", "amount": 143_000, "periods": [{"due_on": "2026-11-20", "lines": [
                 {"code": "SWDKLLJ", "beneficiary": "JASA_RAHARJA", "principal": 140_000, "penalty": 0},
                 {"code": "KARTU", "beneficiary": "JASA_RAHARJA", "principal": 3_000, "penalty": 0}]}]},
         ],

@@ -11,6 +11,7 @@ use super::Bench;
 use super::load::{self, Pace, Plan, Seen};
 use super::server::Server;
 use super::usage::Who;
+use super::verdict;
 use super::wire::Request;
 use crate::out::Steps;
 use crate::stack::{self, Seed, Stack};
@@ -98,10 +99,7 @@ impl Field {
     /// # Errors
     /// When one does not hold.
     pub(crate) async fn close(self) -> Result<()> {
-        let verdict = self.stack.gateway_command(&["verify"]).await?;
-        ensure!(verdict.success, "verify FAILED: {}{}", verdict.printed, verdict.complained);
-        crate::out::line("  ✓ verify: every invariant holds");
-        Ok(())
+        verdict::green(&self.stack).await
     }
 
     /// Questions about vehicles that have not been paid for, `wanted` of them, and whose they are.

@@ -5,8 +5,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result};
 
 use super::Bench;
 use super::field::{CONFIRMED, Field, Outlets};
@@ -15,6 +14,7 @@ use super::lookup;
 use super::measure::{Measure, Milli};
 use super::slot::{Slot, enough, seconds, spread};
 use super::stats::Spread;
+use super::verdict;
 use crate::out::{line, tenths};
 
 /// Payments that become the sample: one at each outlet.
@@ -23,14 +23,6 @@ const SAMPLE: u64 = 1_000;
 const COPIES: u64 = 20;
 /// How far back the copies reach.
 const MONTHS: u32 = 24;
-/// Checks that only an authority's or the gateway's signature on each single row can satisfy.
-const SIGNED: [&str; 4] = [
-    "every receipt is signed by us and says what the payment says",
-    "every kept answer is signed by its host",
-    "every quote is what both hosts signed",
-    "what an authority booked, refused or took back is proven by its own words",
-];
-
 /// Rates of one kind of database.
 #[derive(Debug, Clone, Copy)]
 struct Rates {
@@ -52,7 +44,7 @@ pub(crate) async fn grown(bench: &Bench) -> Result<Vec<Measure>> {
     line(&format!("  payments/s {}, empty {}", grown.pay, empty.pay));
     line(&format!("  PostgreSQL CPU-µs a payment {}, empty {}", grown.pay_cpu, empty.pay_cpu));
     line(&format!("  lookups/s {}, empty {}", grown.lookup, empty.lookup));
-    verify(field).await?;
+    verdict::but_for_signatures(&field.stack).await?;
     let count = bench.options.payments;
     Ok(vec![
         Measure::new("grown", grown.pay.median, "payments/s")
@@ -116,54 +108,4 @@ async fn run(field: &Field, sql: String) -> Result<()> {
     let all = format!("SET synchronous_commit = off;\n{sql}");
     tokio::task::spawn_blocking(move || server.query(&all)).await.context("psql's thread broke")??;
     Ok(())
-}
-
-/// Every invariant, but for signatures that generated rows cannot have.
-async fn verify(field: Field) -> Result<()> {
-    let begun = Instant::now();
-    let verdict = field.stack.gateway_command(&["verify", "--json"]).await?;
-    let report: Value = serde_json::from_str(&verdict.printed)
-        .with_context(|| format!("verify printed no JSON: {}", verdict.complained))?;
-    let (wrong, unsigned) = objections(&report);
-    ensure!(wrong.is_empty(), "verify FAILED: {}", wrong.join("; "));
-    line(&format!(
-        "  ✓ verify: every invariant holds but for {unsigned} of signatures, which copied rows cannot have ({} s)",
-        tenths(begun.elapsed())
-    ));
-    Ok(())
-}
-
-/// What is wrong, and how many checks object only because nobody signed the copies.
-fn objections(report: &Value) -> (Vec<String>, usize) {
-    let checks = report["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let broken: Vec<&Value> = checks.iter().filter(|check| check["holds"] != true).collect();
-    let is_signed = |check: &&&Value| check["name"].as_str().is_some_and(|name| SIGNED.contains(&name));
-    let unsigned = broken.iter().filter(is_signed).count();
-    let mut wrong: Vec<String> = broken
-        .iter()
-        .filter(|check| !is_signed(check))
-        .map(|check| check["offender"].as_str().unwrap_or("a check without a word").to_owned())
-        .collect();
-    if checks.is_empty() {
-        wrong.push("nothing was checked".to_owned());
-    }
-    (wrong, unsigned)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn only_missing_signatures_are_passed_over() {
-        let report = json!({"checks": [
-            {"name": SIGNED[0], "holds": false, "offender": "receipt 1"},
-            {"name": "floats", "holds": false, "offender": "agent_float 2"},
-            {"name": "books", "holds": true, "offender": null},
-        ]});
-        assert_eq!(objections(&report), (vec!["agent_float 2".to_owned()], 1));
-        assert_eq!(objections(&json!({})).0.len(), 1);
-    }
 }

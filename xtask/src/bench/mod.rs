@@ -16,6 +16,7 @@ mod server;
 mod slot;
 mod stats;
 mod usage;
+mod verdict;
 mod wire;
 mod yardstick;
 
