@@ -15,7 +15,7 @@ use super::measure::{Measure, Milli};
 use super::slot::{Slot, enough, seconds, spread};
 use super::stats::Spread;
 use super::verdict;
-use crate::out::{line, tenths};
+use crate::out::{line, note, tenths};
 
 /// Payments that become the sample: one at each outlet.
 const SAMPLE: u64 = 1_000;
@@ -92,6 +92,9 @@ async fn grow(bench: &Bench, field: &Field) -> Result<()> {
         let first = last + 1;
         last = (last + COPIES).min(copies);
         run(field, format!("SELECT grow.copies({first}, {last});")).await?;
+        if last / (10 * COPIES) > (first - 1) / (10 * COPIES) {
+            note(&format!("  {} payments copied in {} s", last * SAMPLE, tenths(begun.elapsed())));
+        }
     }
     run(field, format!("SELECT grow.finish({copies});\nVACUUM (ANALYZE);\nCHECKPOINT;")).await?;
     let size = field

@@ -14,6 +14,7 @@ mod pay;
 mod receipt;
 mod server;
 mod slot;
+mod span;
 mod stats;
 mod usage;
 mod verdict;

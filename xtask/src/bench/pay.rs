@@ -2,21 +2,20 @@
 //!
 //! Quotes are made before the clock starts. Yardsticks and gateway take turns on the same server.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::Bench;
 use super::field::{CONFIRMED, Field, Outlets};
 use super::load::Pace;
 use super::measure::{Measure, Milli};
-use super::slot::{Slot, enough, millis, seconds, spread, warn_if_disturbed};
-use super::stats::{Histogram, Spread};
+use super::slot::{Slot, enough, seconds, spread, warn_if_disturbed};
+use super::span;
+use super::stats::Spread;
 use super::yardstick::{Shape, Stretch, Yardstick};
 use crate::out::line;
 
 /// Payments that nobody times: they open connections and say how many quotes a stretch needs.
-const WARM_UP: usize = 2_000;
-/// The gateway's own span of new payments.
-const OWN_SPAN: &str = "payment_own_seconds";
+pub(super) const WARM_UP: usize = 2_000;
 
 /// Payments at many outlets, and their delay at half of the top rate.
 ///
@@ -29,7 +28,8 @@ pub(crate) async fn pay(bench: &Bench) -> Result<Vec<Measure>> {
     let rate = spread(&turns.slots, |slot| slot.rate);
     line(&format!("  payments/s {rate}; {} {plain}; {} {batch}", Shape::Plain.name(), Shape::Batch.name()));
     line(&format!("  ÷ batch 128: {}", rate.median.over(batch.median)));
-    let own = at_half_rate(bench, &mut field, rate.median).await?;
+    let own = span::at_half_rate(bench, &mut field, rate.median).await?;
+    span::alone(&mut field).await?;
     field.close().await?;
     let median = |figure: fn(&Slot) -> Milli| spread(&turns.slots, figure).median;
     let batch_cpu = turns.yardstick_cpu(Shape::Batch);
@@ -102,7 +102,7 @@ async fn turns(bench: &Bench, field: &mut Field, shapes: &[Shape], outlets: Outl
     Ok(turns)
 }
 
-/// One stretch of payments; every one must be confirmed.
+/// One stretch of payments; any that is not confirmed at once is counted and shown.
 async fn stretch(
     field: &mut Field,
     (rate, within): (Milli, u32),
@@ -112,26 +112,4 @@ async fn stretch(
     let quotes = field.quotes(enough(rate, within, pace).max(WARM_UP), outlets).await?;
     let orders = field.orders(&quotes);
     Slot::run(field, field.plan(pace, seconds(within), CONFIRMED), orders).await
-}
-
-/// The gateway's own span while half as much comes as it could take.
-async fn at_half_rate(bench: &Bench, field: &mut Field, top: Milli) -> Result<Histogram> {
-    let half = (top.0 / 2_000).max(1);
-    let pace = Pace::Open(half);
-    let quotes = field.quotes(enough(top, bench.options.seconds, pace).max(WARM_UP), Outlets::All).await?;
-    let orders = field.orders(&quotes);
-    let before = Histogram::read(&field.metrics().await?, OWN_SPAN);
-    let plan = field.plan(pace, seconds(bench.options.seconds), CONFIRMED);
-    let slot = Slot::run(field, plan, orders).await?;
-    let own = Histogram::read(&field.metrics().await?, OWN_SPAN).since(&before);
-    slot.print("half rate");
-    ensure!(own.count() >= slot.good, "{OWN_SPAN} counts {} of {} payments", own.count(), slot.good);
-    let at = |of_10_000| millis(u32::try_from(own.quantile(of_10_000)).unwrap_or(u32::MAX));
-    line(&format!(
-        "  at {half}/s the gateway's own span without the authorities' time: p50 {}, p99 {}, p99.9 {} ms",
-        at(5_000),
-        at(9_900),
-        at(9_990)
-    ));
-    Ok(own)
 }
