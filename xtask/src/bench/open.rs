@@ -20,6 +20,8 @@ use crate::out::line;
 const TURN: u32 = 20;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// Fewer say nothing about growth.
+const SAMPLES_MIN: usize = 90;
 /// Payments of the first turn, which says how many the next ones need.
 const WARM_UP: usize = 2_000;
 
@@ -55,19 +57,21 @@ pub(crate) async fn open(bench: &Bench) -> Result<Vec<Measure>> {
     let resting = resident_kb(gateway)?;
     field.close().await?;
     let most = samples.iter().map(|sample| sample.kb).max().unwrap_or_default();
-    let growth = growth_a_minute(settled(&samples));
     line(&format!(
-        "  {} connections for {} s: at most {} MB; {growth} kB a minute after the first quarter; {} MB when nobody \
-         asks; {reopened} connections had to be opened again",
+        "  {} connections for {} s: at most {} MB, {} MB when nobody asks; {reopened} connections had to be opened again",
         bench.options.connections,
         begun.elapsed().as_secs(),
         most / 1_024,
         resting / 1_024
     ));
-    Ok(vec![
-        Measure::new("open_mb", Milli::divided(most, 1_024), "MB"),
-        Measure::new("open_growth_kb", Milli::whole(u64::try_from(growth).unwrap_or_default()), "kB/minute"),
-    ])
+    let mut measures = vec![Measure::new("open_mb", Milli::divided(most, 1_024), "MB")];
+    if settled(&samples).len() >= SAMPLES_MIN {
+        let growth = growth_a_minute(settled(&samples));
+        line(&format!("  after the first quarter {growth} kB more each minute"));
+        let growth = Milli::whole(u64::try_from(growth).unwrap_or_default());
+        measures.push(Measure::new("open_growth_kb", growth, "kB/minute"));
+    }
+    Ok(measures)
 }
 
 /// Quotes and their payments, over all connections.
