@@ -109,7 +109,10 @@ async fn grow(bench: &Bench, field: &Field) -> Result<()> {
 }
 
 /// Statements without a wait for the disk: the database is thrown away.
-async fn run(field: &Field, sql: String) -> Result<()> {
+///
+/// # Errors
+/// When one is refused.
+pub(crate) async fn run(field: &Field, sql: String) -> Result<()> {
     let server = field.server.clone();
     let all = format!("SET synchronous_commit = off;\n{sql}");
     tokio::task::spawn_blocking(move || server.query(&all)).await.context("psql's thread broke")??;
