@@ -19,7 +19,7 @@ pub use breaker::Breaker;
 pub use host::{Evidence, Host, Operation};
 pub use inquiry::{Assessment, Bill, Inquired, Inquiry, Vehicle, WireLine, WirePeriod};
 pub use payment::{Booking, Order, Paid, ReversalOrder, Reversed, StatusAnswer};
-pub use settlement::{SettlementError, SignedFile};
+pub use settlement::{Download, FileSignature, SettlementError};
 pub use sign::{InvalidKey, PublicKey};
 
 use crate::config;

@@ -27,6 +27,10 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         None => settled_late(connection).await?,
         late => late,
     };
+    let late = match late {
+        None => super::night_lines::refused_and_matched(connection).await?,
+        late => late,
+    };
     Ok(vec![
         Check::new(
             13,

@@ -6,7 +6,7 @@ use super::Check;
 use crate::db::MIGRATOR;
 
 /// Tables whose rows are history.
-const APPEND_ONLY: [&str; 13] = [
+const APPEND_ONLY: [&str; 14] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -20,10 +20,11 @@ const APPEND_ONLY: [&str; 13] = [
     "night_run",
     "night_input",
     "night_line",
+    "night_matched",
 ];
 
 /// Triggers without which a row could be changed or a hold resolved in part.
-const TRIGGERS: [(&str, &str); 18] = [
+const TRIGGERS: [(&str, &str); 19] = [
     ("transfer", "transfer_append_only"),
     ("transfer", "transfer_no_truncate"),
     ("transfer", "transfer_resolution_adds_up"),
@@ -40,12 +41,13 @@ const TRIGGERS: [(&str, &str); 18] = [
     ("night_run", "night_run_append_only"),
     ("night_input", "night_input_append_only"),
     ("night_line", "night_line_append_only"),
+    ("night_matched", "night_matched_append_only"),
     ("payment_leg", "leg_keeps_its_word"),
     ("proposal", "proposal_is_fixed"),
 ];
 
 /// Unique indexes by which exactly once is exact.
-const UNIQUE: [&str; 16] = [
+const UNIQUE: [&str; 17] = [
     "transfer_pkey",
     "transfer_resolved_once",
     "transfer_float_position",
@@ -60,6 +62,7 @@ const UNIQUE: [&str; 16] = [
     "bank_deposit_key",
     "case_once",
     "night_run_revision_key",
+    "night_matched_pkey",
     "settlement_file_pkey",
     "settlement_claim_line",
 ];

@@ -20,6 +20,7 @@ const HISTORY: [&str; 13] = [
     "night_run",
     "night_input",
     "night_line",
+    "night_matched",
     "settlement_resolution",
 ];
 

@@ -5,16 +5,15 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::cases::Case;
+use super::lines::Watched;
 use crate::domain::{Authority, BusinessDate, CaseId, RunId, Rupiah, Timestamp};
 use crate::reconciliation::chain::Taken;
+use crate::reconciliation::matched::Chunk;
 use crate::reconciliation::ours::LineKey;
 use crate::reconciliation::report::Report;
 use crate::reconciliation::result::{RULE_VERSION, ResultLine};
 use crate::reconciliation::settlement::{Header, Settlement};
-use crate::upstream::SignedFile;
-
-/// Bytes of a file in one row.
-const PART_BYTES: usize = 1024 * 1024;
+use crate::upstream::FileSignature;
 
 /// Makes publishers wait for each other until the transaction ends. Writing a province's day takes longer than the
 /// session's timeouts allow, and so may the wait.
@@ -68,7 +67,7 @@ pub(crate) async fn next_revision(
 pub(crate) async fn insert_file(
     connection: &mut PgConnection,
     file: &Settlement,
-    signed: &SignedFile,
+    signed: &FileSignature,
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let header = &file.header;
@@ -82,7 +81,7 @@ pub(crate) async fn insert_file(
         i64::try_from(header.sequence).unwrap_or(i64::MAX),
         &file.sha256[..],
         &header.previous_sha256[..],
-        i32::try_from(file.rows.len()).unwrap_or(i32::MAX),
+        i32::try_from(file.count).unwrap_or(i32::MAX),
         file.total.get(),
         signed.signature,
         signed.host_timestamp,
@@ -93,25 +92,69 @@ pub(crate) async fn insert_file(
     Ok(())
 }
 
-/// Keeps a taken file byte for byte.
+/// Keeps parts of a taken file, byte for byte, compressed; the first of them is the file's n-th.
 pub(crate) async fn insert_parts(
     connection: &mut PgConnection,
     header: &Header,
-    bytes: &[u8],
+    first: usize,
+    parts: &[Vec<u8>],
 ) -> Result<(), sqlx::Error> {
-    for (part_no, part) in (0_i32..).zip(bytes.chunks(PART_BYTES)) {
-        sqlx::query!(
-            "INSERT INTO settlement_part (authority, business_date, revision, part_no, bytes) VALUES ($1, $2, $3, $4, $5)",
-            header.sender.as_str(),
-            header.date.date(),
-            revision(header),
-            part_no,
-            part
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
+    let numbers: Vec<i32> = (i32::try_from(first).unwrap_or(i32::MAX)..).take(parts.len()).collect();
+    sqlx::query!(
+        "INSERT INTO settlement_part (authority, business_date, revision, part_no, bytes)
+         SELECT $1, $2, $3, * FROM unnest($4::int[], $5::bytea[])",
+        header.sender.as_str(),
+        header.date.date(),
+        revision(header),
+        &numbers,
+        parts
+    )
+    .execute(connection)
+    .await?;
     Ok(())
+}
+
+/// A name by which another connection sees what this transaction sees.
+pub(crate) async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT pg_export_snapshot() AS "name!""#).fetch_one(connection).await
+}
+
+/// Sees what the transaction of that name sees.
+pub(crate) async fn import_snapshot(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    // The server's own word, and still nothing but what it writes there is let into a statement.
+    let plain = name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let name = if plain { name } else { "" };
+    sqlx::query(sqlx::AssertSqlSafe(format!("SET TRANSACTION SNAPSHOT '{name}'")))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// How many runs other dates have: it only grows.
+pub(crate) async fn runs_of_other_dates(
+    connection: &mut PgConnection,
+    date: BusinessDate,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM night_run WHERE business_date <> $1"#, date.date())
+        .fetch_one(connection)
+        .await
+}
+
+/// The lines that a night missed in a file and whose cases are open.
+pub(crate) async fn open_missing(connection: &mut PgConnection) -> Result<Watched, sqlx::Error> {
+    let keys = sqlx::query_scalar!(
+        "SELECT line_key FROM case_file
+         WHERE class = 'MISSING_UPSTREAM' AND side = 'HERE' AND origin = 'night' AND closed_at IS NULL"
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut watched = Watched::new();
+    for key in keys {
+        if let Some(reference) = key.split('/').next().and_then(|reference| reference.parse().ok()) {
+            watched.entry(reference).or_default().push(key);
+        }
+    }
+    Ok(watched)
 }
 
 /// Publishes a run.
@@ -163,13 +206,47 @@ pub(crate) async fn insert_input(
     Ok(())
 }
 
-/// Writes lines in canonical order, beginning with `first`.
+/// Writes matched lines.
+pub(crate) async fn insert_matched(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    chunks: &[Chunk],
+) -> Result<(), sqlx::Error> {
+    if chunks.is_empty() {
+        return Ok(());
+    }
+    let firsts: Vec<i32> = chunks.iter().map(|chunk| chunk.first).collect();
+    let lasts: Vec<i32> = chunks.iter().map(|chunk| chunk.last).collect();
+    let counts: Vec<i32> = chunks.iter().map(|chunk| chunk.count).collect();
+    let authorities: Vec<String> = chunks.iter().map(|chunk| chunk.authority.as_str().to_owned()).collect();
+    let first_references: Vec<Uuid> = chunks.iter().map(|chunk| chunk.first_reference.0).collect();
+    let last_references: Vec<Uuid> = chunks.iter().map(|chunk| chunk.last_reference.0).collect();
+    let bytes: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.bytes.as_slice()).collect();
+    sqlx::query!(
+        "INSERT INTO night_matched (run_id, first_ordinal, last_ordinal, line_count, authority, first_reference, last_reference, bytes)
+         SELECT $1, * FROM unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::uuid[], $7::uuid[], $8::bytea[])",
+        run_id.0,
+        &firsts,
+        &lasts,
+        &counts,
+        &authorities,
+        &first_references,
+        &last_references,
+        &bytes as &[&[u8]]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes lines that are no plain matches, each with its place in canonical order.
 pub(crate) async fn insert_lines(
     connection: &mut PgConnection,
     run_id: RunId,
-    first: i32,
-    lines: &[ResultLine],
+    placed: &[(i32, ResultLine)],
 ) -> Result<(), sqlx::Error> {
+    let (ordinals, lines): (Vec<i32>, Vec<&ResultLine>) =
+        placed.iter().map(|(place, line)| (*place, line)).unzip();
     let of = |text: fn(&ResultLine) -> &str| {
         lines.iter().map(|line| text(line).to_owned()).collect::<Vec<String>>()
     };
@@ -179,7 +256,6 @@ pub(crate) async fn insert_lines(
     let money = |amount: fn(&ResultLine) -> Option<Rupiah>| {
         lines.iter().map(|line| amount(line).map(Rupiah::get)).collect::<Vec<Option<i64>>>()
     };
-    let ordinals: Vec<i32> = (first..).take(lines.len()).collect();
     let references: Vec<Uuid> = lines.iter().map(|line| line.reference).collect();
     let due: Vec<NaiveDate> = lines.iter().map(|line| line.due_on.date()).collect();
     let line_nos: Vec<Option<i32>> = lines.iter().map(|line| line.line_no).collect();
@@ -302,6 +378,23 @@ pub(crate) async fn close_found(
                        WHERE s.reference = split_part(c.line_key, '/', 1)::uuid AND s.run_id = $1
                          AND c.line_key = concat_ws('/', s.reference, to_char(s.due_on, 'YYYY-MM-DD'), s.code, s.beneficiary, s.status))",
         run_id.0,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Closes the cases of lines that this run found as plain matches.
+pub(crate) async fn close_found_plainly(
+    connection: &mut PgConnection,
+    line_keys: &[String],
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE case_file SET closed_at = $2, resolution = 'FOUND_IN_FILE'
+         WHERE class = 'MISSING_UPSTREAM' AND side = 'HERE' AND origin = 'night' AND closed_at IS NULL AND line_key = ANY($1)",
+        line_keys,
         at
     )
     .execute(connection)
