@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::support::World;
 
 /// Tables whose rows are history.
-const HISTORY: [&str; 13] = [
+const HISTORY: [&str; 14] = [
     "transfer",
     "audit_event",
     "lookup",
