@@ -15,7 +15,7 @@ pub use proposal::{
 };
 pub use secret::{hash_password, new_secret};
 pub use store::{
-    NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agent_by_key, agents_total, issue_key,
+    KeyHolder, NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agents_total, issue_key,
     issue_token, person_by_name, person_by_token, set_status,
 };
 pub use topup::{Deposit, approve_topup, propose_topup};

@@ -4,12 +4,16 @@
 //! cancelled `begin`, and the next write would be lost), and that a gateway does not start on a server that could
 //! forget a commit. Never opens a transaction itself.
 
+mod gather;
+
 use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgConnection, PgPool};
+
+pub use gather::{Gather, Question};
 
 use crate::config;
 
@@ -51,6 +55,16 @@ pub struct Db {
     commit_deadline: Duration,
 }
 
+/// The journal reads and writes by key alone. Its statements are planned once, perhaps on tables that are empty still;
+/// without this a plan that reads a whole table would stay while the table grows.
+const BY_KEY_ONLY: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 impl Db {
     /// Opens both pools and refuses a server that is not durable.
     ///
@@ -72,7 +86,7 @@ impl Db {
     /// # Errors
     /// [`sqlx::Error`] when the server does not answer.
     pub async fn connection(&self) -> Result<PgConnection, sqlx::Error> {
-        self.options.connect().await
+        self.options.clone().options(BY_KEY_ONLY).connect().await
     }
 
     /// How long a COMMIT may stay without an answer.

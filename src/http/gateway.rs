@@ -16,7 +16,7 @@ use super::ops::Ops;
 use super::route::{ops_router, router};
 use super::serve::{Limits, serve};
 use crate::config::{Config, ConfigError};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Gather};
 use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
@@ -92,12 +92,14 @@ impl Gateway {
             payments: payments.clone(),
             spools: SpoolDir::new(&config.night.spool_dir),
         };
+        let keys = Gather::start(&db.requests);
         let app = App {
             config: Arc::new(config),
             clock,
             db,
             upstream,
             lookups,
+            keys,
             payments,
             public_key: key.public(),
             tasks: TaskTracker::new(),

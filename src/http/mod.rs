@@ -24,8 +24,9 @@ pub use gateway::{Gateway, Running, StartError};
 pub use openapi::document;
 pub use problem::{Problem, ProblemBody, Retry};
 
+use crate::agents::KeyHolder;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, Gather};
 use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
@@ -42,6 +43,8 @@ pub struct App {
     pub db: Db,
     pub upstream: Upstream,
     pub lookups: Lookups,
+    /// Whose API key it is, for many requests at once.
+    pub keys: Gather<KeyHolder>,
     pub payments: Payments,
     pub public_key: VerifyingKey,
     /// Money steps under way; shutdown waits for them.

@@ -29,12 +29,9 @@ pub async fn open_account(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!(
-        "INSERT INTO agent_float (agent_id, available, held, owed, seq) VALUES ($1, 0, 0, 0, 0)",
-        agent_id.0
-    )
-    .execute(connection)
-    .await?;
+    sqlx::query!("INSERT INTO agent_float (agent_id, available, owed, seq) VALUES ($1, 0, 0, 0)", agent_id.0)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -48,9 +45,9 @@ pub async fn lock_balances(
 ) -> Result<BTreeMap<AgentId, Balance>, sqlx::Error> {
     let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
     let rows = sqlx::query!(
-        "SELECT f.agent_id, a.agent_no, a.status = 'active' AS \"active!\", f.available, f.held, f.owed, f.seq
-         FROM agent_float f JOIN agent a USING (agent_id)
-         WHERE f.agent_id = ANY($1) ORDER BY f.agent_id FOR NO KEY UPDATE OF f",
+        "SELECT f.agent_id, a.agent_no, a.status = 'active' AS \"active!\", f.available, f.owed, f.seq
+         FROM unnest($1::uuid[]) wanted JOIN agent_float f ON f.agent_id = wanted JOIN agent a ON a.agent_id = f.agent_id
+         ORDER BY f.agent_id FOR NO KEY UPDATE OF f",
         &ids
     )
     .fetch_all(connection)
@@ -64,7 +61,6 @@ pub async fn lock_balances(
                 agent_no: r.agent_no,
                 active: r.active,
                 available: r.available,
-                held: r.held,
                 owed: r.owed,
                 seq: r.seq,
             };
@@ -99,7 +95,7 @@ async fn insert_transfers(
     let ids: Vec<Uuid> = transfers.iter().map(|(t, _)| t.id.0).collect();
     let codes: Vec<String> = transfers.iter().map(|(t, _)| t.code.as_str().to_owned()).collect();
     let agents: Vec<Uuid> = transfers.iter().map(|(t, _)| t.agent_id.0).collect();
-    let payments: Vec<Option<Uuid>> = transfers.iter().map(|(t, _)| t.payment_id.map(|p| p.0)).collect();
+    let causes: Vec<Uuid> = transfers.iter().map(|(t, _)| t.cause).collect();
     let legs: Vec<Option<i16>> = transfers.iter().map(|(t, _)| t.leg).collect();
     let resolves: Vec<Option<Uuid>> =
         transfers.iter().map(|(t, _)| t.resolves.map(|(hold, _)| hold.0)).collect();
@@ -108,11 +104,11 @@ async fn insert_transfers(
     let afters: Vec<Option<i64>> = transfers.iter().map(|(_, p)| p.map(|p| p.available_after)).collect();
     let ats: Vec<DateTime<Utc>> = transfers.iter().map(|(t, _)| t.at).collect();
     sqlx::query!(
-        "INSERT INTO transfer (transfer_id, debit_account, credit_account, amount, code, agent_id, payment_id, leg,
+        "INSERT INTO transfer (transfer_id, debit_account, credit_account, amount, code, agent_id, cause, leg,
                                resolves, resolves_part, float_seq, available_after, at)
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[], $7::uuid[],
                               $8::smallint[], $9::uuid[], $10::smallint[], $11::bigint[], $12::bigint[], $13::timestamptz[])",
-        &ids, &debits, &credits, &amounts, &codes, &agents, &payments as &[Option<Uuid>], &legs as &[Option<i16>],
+        &ids, &debits, &credits, &amounts, &codes, &agents, &causes, &legs as &[Option<i16>],
         &resolves as &[Option<Uuid>], &parts as &[Option<i16>], &seqs as &[Option<i64>], &afters as &[Option<i64>], &ats
     )
     .execute(connection)
@@ -128,10 +124,13 @@ async fn update_balances<'a>(
     let column = |f: &dyn Fn(&Balance) -> i64| -> Vec<i64> { balances.iter().map(|b| f(b)).collect() };
     let ids: Vec<Uuid> = balances.iter().map(|b| b.agent_id.0).collect();
     sqlx::query!(
-        "UPDATE agent_float f SET available = u.available, held = u.held, owed = u.owed, seq = u.seq
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) u (agent_id, available, held, owed, seq)
+        "UPDATE agent_float f SET available = u.available, owed = u.owed, seq = u.seq
+         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) u (agent_id, available, owed, seq)
          WHERE f.agent_id = u.agent_id",
-        &ids, &column(&|b| b.available), &column(&|b| b.held), &column(&|b| b.owed), &column(&|b| b.seq)
+        &ids,
+        &column(&|b| b.available),
+        &column(&|b| b.owed),
+        &column(&|b| b.seq)
     )
     .execute(connection)
     .await?;
@@ -155,7 +154,11 @@ pub struct FloatView {
 /// [`sqlx::Error`] when the statement fails.
 pub async fn float_view(connection: &mut PgConnection, agent_id: AgentId) -> Result<FloatView, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT available, held + owed AS \"held!\" FROM agent_float WHERE agent_id = $1",
+        "SELECT f.available, (f.owed + coalesce(sum(h.amount), 0))::bigint AS \"held!\"
+         FROM agent_float f
+         LEFT JOIN (payment_work w JOIN transfer h ON h.cause = w.payment_id AND h.code = 'HOLD' AND h.agent_id = $1
+                    AND NOT EXISTS (SELECT FROM transfer r WHERE r.cause = h.cause AND r.resolves = h.transfer_id)) ON true
+         WHERE f.agent_id = $1 GROUP BY f.available, f.owed",
         agent_id.0
     )
     .fetch_one(connection)
@@ -191,12 +194,15 @@ pub async fn entries(
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT t.float_seq AS \"seq!\", t.code, t.amount, t.available_after AS \"available_after!\", t.payment_id, t.at,
+        "SELECT t.float_seq AS \"seq!\", t.code, t.amount, t.available_after AS \"available_after!\",
+                CASE WHEN t.code <> 'TOPUP' THEN t.cause END AS payment_id, t.at,
                 d.kind = 'float' AS \"gives!\"
          FROM transfer t JOIN account d ON d.account_no = t.debit_account
          WHERE t.agent_id = $1 AND t.float_seq IS NOT NULL AND ($2::bigint IS NULL OR t.float_seq < $2)
          ORDER BY t.float_seq DESC LIMIT $3",
-        agent_id.0, before, limit
+        agent_id.0,
+        before,
+        limit
     )
     .fetch_all(connection)
     .await?;

@@ -13,9 +13,9 @@ use super::event::Event;
 use super::journal::JournalError;
 use super::state::{Leg, Payment};
 use super::view::{self, PaymentView, Scope};
-use super::{PayError, Payments, settle_store, store};
+use super::{PayError, Payments, case_store, settle_store, store};
 use crate::agents::Agent;
-use crate::domain::{Authority, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId};
+use crate::domain::{Authority, LookupId, PaymentId, Rupiah, Timestamp, TransferId};
 use crate::upstream::{Booking, Evidence, Paid, StatusAnswer};
 
 /// What an agent asks for.
@@ -38,6 +38,8 @@ pub struct PayAnswer {
     pub payment: PaymentView,
     /// The key was used before.
     pub replayed: bool,
+    /// Of the time that the answer took: what the authorities took.
+    pub hosts: Duration,
 }
 
 /// A copy that keeps meeting its twin gives up after so many tries; the twin is at work.
@@ -51,9 +53,6 @@ impl Payments {
     /// # Errors
     /// [`PayError`] when no payment exists, or its outcome here cannot be told.
     pub async fn pay(&self, request: &PayRequest) -> Result<PayAnswer, PayError> {
-        if let Some(stored) = self.stored(request).await? {
-            return self.replay(request, &stored).await;
-        }
         for _ in 0..AGAIN_MAX {
             match self.journal.begin(self.job(request)).await {
                 Ok(BeginReply::Begun(payment)) => return self.carry_out(*payment).await,
@@ -92,7 +91,6 @@ impl Payments {
             lookup_id: request.lookup_id,
             amount: request.amount,
             payment_id: PaymentId::new(),
-            references: [Reference::new(), Reference::new()],
             holds: [TransferId::new(), TransferId::new(), TransferId::new()],
             taken_at: bapenda.with_nanosecond(0).unwrap_or(bapenda),
             not_after: [self.not_after(bapenda), self.not_after(jasa_raharja)],
@@ -147,7 +145,7 @@ impl Payments {
                 if payment.state == super::StateName::Held && payment.at_work {
                     return Err(PayError::InProgress { payment_id: id });
                 }
-                Ok(PayAnswer { payment, replayed: true })
+                Ok(PayAnswer { payment, replayed: true, hosts: Duration::ZERO })
             }
         }
     }
@@ -156,15 +154,20 @@ impl Payments {
     async fn carry_out(&self, payment: Payment) -> Result<PayAnswer, PayError> {
         let (id, agent_id) = (payment.id, payment.agent_id);
         let mover = Mover { actor: format!("agent:{}", payment.agent_code), fence: 1 };
+        let began = Instant::now();
         let change = self.ask_in_order(Change::of(payment, mover)).await;
+        let hosts = began.elapsed();
         if let super::State::Refused { reason, .. } = &change.payment.state
             && reason == "ALREADY_PAID"
         {
             self.look_for_late_success(&change.payment).await;
         }
-        self.commit(change, After::AskIn(self.first_ask_ms())).await?;
-        let payment = self.view(Scope::Agent(agent_id), id).await?.ok_or(PayError::TryAgain)?;
-        Ok(PayAnswer { payment, replayed: false })
+        let wait_ms = self.first_ask_ms();
+        let payment = match self.commit(change, After::AskIn(wait_ms)).await? {
+            Some(moved) => PaymentView::of(&moved, wait_ms),
+            None => self.view(Scope::Agent(agent_id), id).await?.ok_or(PayError::TryAgain)?,
+        };
+        Ok(PayAnswer { payment, replayed: false, hosts })
     }
 
     async fn ask_in_order(&self, mut change: Change) -> Change {
@@ -265,7 +268,7 @@ impl Payments {
         });
         let mut transaction = self.db.workers.begin().await?;
         settle_store::insert_evidence(&mut transaction, evidence.iter().copied()).await?;
-        settle_store::open_case(
+        case_store::open_case(
             &mut transaction,
             "LATE_SUCCESS",
             refused,

@@ -207,7 +207,8 @@ async fn not_ours(
     references.dedup();
     let legs = query_as!(
         LegRow,
-        r#"SELECT reference, authority, periods AS "periods: Json<Vec<BillPeriod>>" FROM payment_leg WHERE reference = ANY($1)"#,
+        r#"SELECT l.reference, l.authority, l.periods AS "periods: Json<Vec<BillPeriod>>" FROM unnest($1::uuid[]) u (wanted)
+           JOIN payment_leg l ON l.payment_id = payment_of(wanted) AND l.reference = wanted"#,
         &references
     )
     .fetch_all(connection)
@@ -242,7 +243,7 @@ impl LegRow {
 pub(super) async fn claimed_twice(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     let claims = query!(
         r#"SELECT c.reference, c.due_on, c.code, c.beneficiary, c.status, c.business_date, l.authority, l.business_date AS "booked_on!"
-           FROM settlement_claim c JOIN payment_leg l ON l.reference = c.reference
+           FROM settlement_claim c JOIN payment_leg l ON l.payment_id = payment_of(c.reference) AND l.reference = c.reference
            WHERE l.business_date IS NOT NULL ORDER BY c.reference"#
     )
     .fetch_all(&mut *connection)

@@ -6,7 +6,7 @@ use super::Check;
 use crate::db::MIGRATOR;
 
 /// Tables whose rows are history.
-const APPEND_ONLY: [&str; 14] = [
+const APPEND_ONLY: [&str; 15] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -14,6 +14,7 @@ const APPEND_ONLY: [&str; 14] = [
     "evidence",
     "receipt",
     "bank_deposit",
+    "booking",
     "settlement_file",
     "settlement_part",
     "settlement_resolution",
@@ -24,7 +25,7 @@ const APPEND_ONLY: [&str; 14] = [
 ];
 
 /// Triggers without which a row could be changed or a hold resolved in part.
-const TRIGGERS: [(&str, &str); 19] = [
+const TRIGGERS: [(&str, &str); 21] = [
     ("transfer", "transfer_append_only"),
     ("transfer", "transfer_no_truncate"),
     ("transfer", "transfer_resolution_adds_up"),
@@ -43,6 +44,8 @@ const TRIGGERS: [(&str, &str); 19] = [
     ("night_line", "night_line_append_only"),
     ("night_matched", "night_matched_append_only"),
     ("payment_leg", "leg_keeps_its_word"),
+    ("booking", "booking_append_only"),
+    ("agent_float", "float_seq_grows"),
     ("proposal", "proposal_is_fixed"),
 ];
 
@@ -50,9 +53,9 @@ const TRIGGERS: [(&str, &str); 19] = [
 const UNIQUE: [&str; 17] = [
     "transfer_pkey",
     "transfer_resolved_once",
-    "transfer_float_position",
     "idempotency_key_pkey",
-    "leg_reference_key",
+    "payment_pkey",
+    "payment_leg_pkey",
     "leg_number_key",
     "vehicle_lock_period",
     "vehicle_lock_open",
@@ -68,14 +71,15 @@ const UNIQUE: [&str; 17] = [
 ];
 
 /// Constraints that keep a balance or a decision honest.
-const CONSTRAINTS: [&str; 7] = [
+const CONSTRAINTS: [&str; 8] = [
     "transfer_amount_positive",
     "transfer_two_accounts",
     "transfer_available_not_negative",
     "float_available_not_negative",
-    "float_held_not_negative",
     "float_owed_not_negative",
     "proposal_two_people",
+    "payment_id_ends_in_zero",
+    "leg_reference_of_payment",
 ];
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
@@ -124,6 +128,7 @@ async fn sleeping_trigger(connection: &mut PgConnection) -> Result<Option<String
            FULL JOIN (SELECT * FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)) t
              ON t.tgname = due.trigger_name AND t.tgrelid = to_regclass('public.' || due.table_name)
            WHERE t.tgenabled IS DISTINCT FROM 'A'
+           ORDER BY coalesce(t.tgparentid, 0)
            LIMIT 1"#,
         &tables, &triggers
     )

@@ -21,46 +21,102 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Legs in one page: some megabytes, and well within the statement timeout.
 pub(crate) const PAGE: i64 = 5_000;
 
-/// Streams in the order of references what a plain match asks of the legs that the authority booked on `date`. Ends
-/// early when nobody listens any more.
+/// Streams in the order of references what a plain match asks of the legs that the authority booked on `date`.
 pub(crate) async fn stream_booked(
     connection: &mut PgConnection,
     authority: Authority,
     date: BusinessDate,
     listener: mpsc::Sender<Vec<u8>>,
 ) -> Result<(), sqlx::Error> {
-    // The order is the index's, and a payment's legs stand beside each other: a sort or a hash of the day would only
-    // write it to disk once more. Both streams together keep two cores busy.
+    // Payments' ids tell when they were taken, and nearly all that a day books were taken on it or the evening before.
+    let around = (id_at(date.previous()), id_at(date.next().next()));
+    let span = sqlx::query!(
+        r#"SELECT min(payment_id::text)::uuid AS first, max(payment_id::text)::uuid AS last FROM booking
+           WHERE authority = $1 AND business_date = $2 AND payment_id >= $3 AND payment_id < $4"#,
+        authority.as_str(),
+        date.date(),
+        around.0,
+        around.1
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let (first, last) = span.first.zip(span.last).unwrap_or((around.0, around.0));
+    connection.execute("SET LOCAL jit = off; SET LOCAL statement_timeout = '30min'; SET LOCAL max_parallel_workers_per_gather = 0").await?;
+    let day = Day { authority, date };
+    // The rest is looked up one by one: a doubt that ended late, a clock that was wrong.
+    copy(connection, &day.one_by_one(&format!("b.payment_id < '{first}'")), &listener).await?;
+    // Legs and payments lie in this order, so that side by side they are read once, without a sort or a look-up.
     connection
         .execute(
-            "SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_memoize = off; SET LOCAL jit = off;
-             SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL statement_timeout = '30min'",
+            "SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off",
         )
         .await?;
-    let statement = format!(
-        "COPY (SELECT l.reference, l.document_id, l.number, p.plate,
-                      l.reversal_state IS NOT NULL
-                        OR l.reference IN (SELECT reference FROM settlement_claim WHERE business_date <> '{date}')
-                        OR l.reference IN (SELECT reference FROM settlement_resolution), l.periods
-               FROM payment_leg l JOIN payment p ON p.payment_id = l.payment_id
-               WHERE l.authority = '{authority}' AND l.business_date = '{date}'
-               ORDER BY l.reference) TO STDOUT (FORMAT binary)"
-    );
-    let mut rows = connection.copy_out_raw(&statement).await?;
+    copy(connection, &day.side_by_side(first, last), &listener).await?;
+    connection
+        .execute("SET LOCAL enable_sort = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = on")
+        .await?;
+    copy(connection, &day.one_by_one(&format!("b.payment_id > '{last}'")), &listener).await
+}
+
+/// Before every id that was made on a date, after all that were made earlier.
+fn id_at(date: BusinessDate) -> Uuid {
+    let millis = u128::try_from(date.begins_at().timestamp_millis()).unwrap_or_default();
+    Uuid::from_u128(millis << 80)
+}
+
+/// Whose legs are streamed. Nothing but a name of ours, a date and ids stands in the statements.
+struct Day {
+    authority: Authority,
+    date: BusinessDate,
+}
+
+impl Day {
+    fn columns(&self) -> String {
+        let date = self.date;
+        format!(
+            "l.reference, l.document_id, l.number, p.plate,
+             l.reversal_state IS NOT NULL
+               OR l.reference IN (SELECT reference FROM settlement_claim WHERE business_date <> '{date}')
+               OR l.reference IN (SELECT reference FROM settlement_resolution), l.periods"
+        )
+    }
+
+    fn side_by_side(&self, first: Uuid, last: Uuid) -> String {
+        let (Self { authority, date }, columns) = (self, self.columns());
+        format!(
+            "COPY (SELECT {columns} FROM payment_leg l JOIN payment p ON p.payment_id = l.payment_id
+                   WHERE l.payment_id BETWEEN '{first}' AND '{last}' AND p.payment_id BETWEEN '{first}' AND '{last}'
+                     AND l.authority = '{authority}' AND l.business_date = '{date}'
+                   ORDER BY l.payment_id, l.ordinal) TO STDOUT (FORMAT binary)"
+        )
+    }
+
+    fn one_by_one(&self, which: &str) -> String {
+        let (Self { authority, date }, columns) = (self, self.columns());
+        format!(
+            "COPY (SELECT {columns} FROM booking b JOIN payment_leg l USING (payment_id, ordinal) JOIN payment p USING (payment_id)
+                   WHERE b.authority = '{authority}' AND b.business_date = '{date}' AND {which}
+                   ORDER BY b.payment_id, b.ordinal) TO STDOUT (FORMAT binary)"
+        )
+    }
+}
+
+async fn copy(
+    connection: &mut PgConnection,
+    statement: &str,
+    listener: &mpsc::Sender<Vec<u8>>,
+) -> Result<(), sqlx::Error> {
+    let mut rows = connection.copy_out_raw(statement).await?;
     let mut batch = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
     while let Some(row) = rows.try_next().await? {
         batch.extend_from_slice(&row);
         if batch.len() >= BATCH_BYTES {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4));
-            // A stream that is left unread would leave the connection in the middle of it.
+            // Nobody may listen any more, but a stream that is left unread would leave the connection in its middle.
             drop(listener.send(full).await);
         }
     }
     drop(listener.send(batch).await);
-    drop(rows);
-    connection
-        .execute("SET LOCAL enable_sort = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_memoize = on")
-        .await?;
     Ok(())
 }
 
@@ -116,7 +172,7 @@ pub(crate) async fn numbered(
     numbers: &[String],
 ) -> Result<Vec<Reference>, sqlx::Error> {
     let references = sqlx::query_scalar!(
-        "SELECT reference FROM payment_leg WHERE authority = $1 AND number = ANY($2)",
+        "SELECT l.reference FROM booking b JOIN payment_leg l USING (payment_id, ordinal) WHERE b.authority = $1 AND b.number = ANY($2)",
         authority.as_str(),
         numbers
     )
@@ -164,8 +220,8 @@ pub(crate) async fn legs(
                   periods AS "periods!: Json<Vec<BillPeriod>>", leg_state AS "leg_state!", not_after AS "not_after!",
                   number, business_date, reversal_state, reversal_business_date, plate AS "plate!",
                   payment_state AS "payment_state!", taken_at AS "taken_at!", resolved_on
-           FROM night_leg
-           WHERE authority = $1 AND reference = ANY($2)
+           FROM unnest($2::uuid[]) u (wanted) JOIN night_leg ON payment_id = payment_of(wanted) AND reference = wanted
+           WHERE authority = $1
            ORDER BY reference"#,
         night.authority.as_str(),
         &ids

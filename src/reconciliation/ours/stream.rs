@@ -45,21 +45,24 @@ impl LegRows {
 
     /// The next row and its length, if all of it is here.
     pub(crate) fn peek(&mut self) -> Result<Option<(LegRow<'_>, usize)>, Broken> {
+        // One stream may follow another: each has its signature and its end.
+        if self.begun && self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(&[0xff, 0xff])) {
+            (self.begun, self.at) = (false, self.at + 2);
+        }
         if !self.begun {
-            if self.bytes.len() < SIGNATURE.len() + 8 {
+            let here = self.bytes.get(self.at..).unwrap_or_default();
+            if here.len() < SIGNATURE.len() + 8 {
                 return Ok(None);
             }
-            if !self.bytes.starts_with(SIGNATURE) {
+            if !here.starts_with(SIGNATURE) {
                 return Err(Broken);
             }
-            (self.begun, self.at) = (true, SIGNATURE.len() + 8);
+            (self.begun, self.at) = (true, self.at + SIGNATURE.len() + 8);
+            return self.peek();
         }
         let here = self.bytes.get(self.at..).unwrap_or_default();
         let mut rest = Rest(here);
         let Ok(fields) = rest.array().map(i16::from_be_bytes) else { return Ok(None) };
-        if fields == -1 {
-            return Ok(None);
-        }
         if fields != FIELDS {
             return Err(Broken);
         }

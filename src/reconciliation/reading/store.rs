@@ -301,10 +301,13 @@ pub(crate) async fn name_payments(
     lines: &mut [Line],
 ) -> Result<(), sqlx::Error> {
     let references: Vec<Uuid> = lines.iter().map(|line| line.line.reference).collect();
-    let rows =
-        sqlx::query!("SELECT reference, payment_id FROM payment_leg WHERE reference = ANY($1)", &references)
-            .fetch_all(connection)
-            .await?;
+    let rows = sqlx::query!(
+        "SELECT l.reference, l.payment_id FROM unnest($1::uuid[]) u (wanted)
+         JOIN payment_leg l ON l.payment_id = payment_of(wanted) AND l.reference = wanted",
+        &references
+    )
+    .fetch_all(connection)
+    .await?;
     let payments: HashMap<Uuid, Uuid> = rows.into_iter().map(|row| (row.reference, row.payment_id)).collect();
     for line in lines {
         line.payment_id = payments.get(&line.line.reference).copied();
