@@ -192,11 +192,8 @@ async fn a_corrected_revision_supersedes_and_closes_what_was_only_missing() {
     assert_ne!(corrected.inputs[0].sha256, wrong.inputs[0].sha256);
     assert_eq!(world.count("SELECT count(*) FROM case_file WHERE resolution = 'FOUND_IN_FILE'").await, 1);
     assert_eq!(world.count("SELECT count(*) FROM settlement_file WHERE authority = 'BAPENDA'").await, 2);
-    assert_eq!(
-        world.count("SELECT count(DISTINCT run_id) FROM settlement_claim").await,
-        1,
-        "the old run holds no claim"
-    );
+    let held = "SELECT count(*) FROM settlement_claim WHERE run_id = (SELECT run_id FROM night_run WHERE revision = 1)";
+    assert_eq!(world.count(held).await, 0, "the old run holds no claim");
     world.verified().await;
 }
 
@@ -330,6 +327,7 @@ async fn a_leg_found_on_the_next_date_is_matched_with_its_shift_and_closes_its_c
     );
     let id = payment.id();
     // As if the host had told another day than the one it settles on.
+    plants(&world, "ALTER TABLE booking DISABLE TRIGGER booking_append_only".to_owned()).await;
     for table in ["payment_leg", "booking"] {
         plants(&world, format!("UPDATE {table} SET business_date = '{today}' WHERE payment_id = '{id}'"))
             .await;
