@@ -21,9 +21,10 @@ pub(super) async fn check(
     connection.execute("SET LOCAL enable_nestloop = on").await?;
     let (runs, differs) = recomputed(connection).await?;
     let Lines { count: lines, miscounted, not_ours } = night_lines::look_at(connection).await?;
-    let claimed = match night_lines::claimed_twice(connection).await? {
-        None => claimed_by_no_run(connection).await?,
-        found => found,
+    let claimed = match night_lines::claimed_twice(connection).await {
+        Err(sqlx::Error::Decode(what)) => Some(format!("night_matched: {what}")),
+        Ok(None) => claimed_by_no_run(connection).await?,
+        found => found?,
     };
     connection.execute("SET LOCAL enable_nestloop = off").await?;
     let differs = match differs {

@@ -111,7 +111,10 @@ async fn grow(bench: &Bench, field: &Field) -> Result<()> {
 }
 
 /// Statements without a wait for the disk: the database is thrown away.
-async fn run(field: &Field, sql: String) -> Result<()> {
+///
+/// # Errors
+/// When one is refused.
+pub(crate) async fn run(field: &Field, sql: String) -> Result<()> {
     let server = field.server.clone();
     let all = format!("SET synchronous_commit = off;\n{sql}");
     tokio::task::spawn_blocking(move || server.query(&all)).await.context("psql's thread broke")??;
@@ -119,7 +122,10 @@ async fn run(field: &Field, sql: String) -> Result<()> {
 }
 
 /// Every invariant, but for signatures that generated rows cannot have.
-async fn verify(field: Field) -> Result<()> {
+///
+/// # Errors
+/// When any other does not hold.
+pub(crate) async fn verify(field: Field) -> Result<()> {
     let begun = Instant::now();
     let verdict = field.stack.gateway_command(&["verify", "--json"]).await?;
     let report: Value = serde_json::from_str(&verdict.printed)
