@@ -99,6 +99,40 @@ fn whatever_byte_is_changed_both_readers_say_the_same() {
 }
 
 #[test]
+fn runs_are_merged_by_reference_in_the_order_of_the_file() {
+    use crate::reconciliation::merge::{Groups, Merge};
+    let text = sample().text();
+    let strict = strict(&text, Authority::Bapenda).unwrap();
+    for by_line in [true, false] {
+        let date = BusinessDate::parse("2026-11-24").unwrap();
+        let mut intake = Intake::new(Authority::Bapenda, date, &SpoolDir::new("")).unwrap();
+        let blocks: Vec<&str> = if by_line { text.split_inclusive('\n').collect() } else { vec![&text] };
+        for (at, block) in blocks.iter().enumerate() {
+            let place = if at == 0 { Place::First } else { Place::Later };
+            intake.take(read(block.as_bytes(), Authority::Bapenda, place)).unwrap();
+        }
+        let Ok((file, _, runs)) = intake.finish([0; 32]).0 else { panic!("not staged") };
+        let (mut merge, mut groups, mut merged) = (Merge::new(&runs).unwrap(), Groups::default(), vec![]);
+        while merge.next(&mut groups).unwrap() {
+            let mut lines = vec![];
+            groups
+                .each(&runs, &mut lines, |head, booked_at, lines| {
+                    for line in lines.drain(..) {
+                        let code = file.codes.name(crate::reconciliation::row::Code(line.code)).to_owned();
+                        merged.push((head.reference, line.line_no, code, line.principal, booked_at));
+                    }
+                })
+                .unwrap();
+        }
+        let rows = strict.rows.iter().map(|row| {
+            let code = strict.codes.name(row.code).to_owned();
+            (row.reference.0.as_u128(), row.line_no, code, row.principal.get(), row.booked_at)
+        });
+        assert!(merged.into_iter().eq(rows));
+    }
+}
+
+#[test]
 fn sums_beyond_an_amount_are_left_to_the_strict_reader() {
     let mut file = File::empty("2026-11-24");
     for _ in 0..2 {

@@ -1,5 +1,6 @@
 //! The night over a real database and a real mock: what each planted fault is called, and what never happens.
 
+mod claims;
 mod reading;
 mod schedule;
 
