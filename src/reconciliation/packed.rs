@@ -12,6 +12,7 @@ use super::row::RowStatus;
 use crate::domain::{Beneficiary, BusinessDate, REGIONS, RegionCode};
 
 /// One line, in numbers alone.
+#[expect(clippy::struct_field_names, reason = "the protocol calls it so")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Line {
     /// The period's key, as [`day_number`].

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::breaker::{Breaker, Went};
+use super::call::{Asked, Call, end_of_day, root_cause, signed_head};
 use super::host_clock::HostClock;
 use super::sign::{InvalidKey, PublicKey, answer_text, request_signature, sha256_hex};
 use crate::config;
@@ -277,10 +278,14 @@ impl Host {
         metrics::histogram!("upstream_seconds", &labels).record(began.elapsed());
     }
 
-    /// The time of a signed answer, when it can be believed; nothing when it is no time.
-    pub(super) fn hears(&self, host_timestamp: &str, asked: &Asked) -> Option<Option<DateTime<Utc>>> {
-        let at = DateTime::parse_from_rfc3339(host_timestamp).ok()?.with_timezone(&Utc);
-        Some(self.clock.hear(at, asked.began.elapsed()).then_some(at))
+    /// The time of a signed answer, when it can be believed.
+    pub(super) fn hears(
+        &self,
+        host_timestamp: &str,
+        asked: &Asked,
+    ) -> Result<Option<DateTime<Utc>>, chrono::ParseError> {
+        let at = DateTime::parse_from_rfc3339(host_timestamp)?.with_timezone(&Utc);
+        Ok(self.clock.hear(at, asked.began.elapsed()).then_some(at))
     }
 
     /// What a reply says of the host itself.
@@ -375,7 +380,7 @@ impl Host {
         if !self.key.verifies(text.as_bytes(), &signature) {
             return Reply::Silent(format!("status {status} without a valid signature"));
         }
-        let Some(host_time) = self.hears(&host_timestamp, &asked) else {
+        let Ok(host_time) = self.hears(&host_timestamp, &asked) else {
             return Reply::Silent("X-Timestamp is no time".to_owned());
         };
         let evidence = Evidence {
@@ -393,50 +398,4 @@ impl Host {
         };
         Reply::Answered(Box::new(Answer { status, host_time, evidence }))
     }
-}
-
-pub(super) struct Call<'a> {
-    pub(super) operation: Operation,
-    pub(super) method: &'static str,
-    pub(super) path: &'a str,
-    pub(super) body: Vec<u8>,
-    pub(super) about: Option<Uuid>,
-}
-
-pub(super) struct Asked {
-    operation: Operation,
-    pub(super) path: String,
-    pub(super) request_sha256: String,
-    reference: Option<Uuid>,
-    began: std::time::Instant,
-}
-
-/// `X-Timestamp` and `X-Signature`.
-pub(super) fn signed_head(response: &reqwest::Response) -> (String, String) {
-    let header = |name: &str| {
-        response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned).unwrap_or_default()
-    };
-    (header("X-Timestamp"), header("X-Signature"))
-}
-
-struct Until(Option<DateTime<Utc>>);
-
-fn end_of_day(body: &[u8]) -> Option<Until> {
-    #[derive(serde::Deserialize)]
-    struct Closed {
-        code: String,
-        until: Option<String>,
-    }
-    let closed: Closed = serde_json::from_slice(body).ok().filter(|c: &Closed| c.code == "END_OF_DAY")?;
-    let until = closed.until.and_then(|until| DateTime::parse_from_rfc3339(&until).ok());
-    Some(Until(until.map(|until| until.with_timezone(&Utc))))
-}
-
-/// The innermost reason, without the address it was sent to.
-pub(super) fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

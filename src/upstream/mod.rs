@@ -6,6 +6,7 @@
 //! byte for byte. Never touches the database.
 
 mod breaker;
+mod call;
 mod host;
 mod host_clock;
 mod inquiry;

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::host::{Asked, Call, Host, Operation, Reply, root_cause, signed_head};
+use super::call::{Asked, Call, root_cause, signed_head};
+use super::host::{Host, Operation, Reply};
 use crate::domain::{Authority, BusinessDate};
 
 /// What signs a settlement file.
@@ -105,7 +106,7 @@ impl Download<'_> {
         if !self.host.has_signed_hash(&self.asked, sha256, head) {
             return Err(self.silent("status 200 without a valid signature".to_owned()));
         }
-        if self.host.hears(&self.head.host_timestamp, &self.asked).is_none() {
+        if self.host.hears(&self.head.host_timestamp, &self.asked).is_err() {
             return Err(self.silent("X-Timestamp is no time".to_owned()));
         }
         self.host.noted_whole(Operation::Settlement, self.began);

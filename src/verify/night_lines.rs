@@ -8,7 +8,7 @@ use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::domain::{Authority, BillPeriod, BusinessDate, RunId};
-use crate::reconciliation::ours::claims;
+use crate::reconciliation::ours::claim_store;
 use crate::reconciliation::reading::{self, Wanted};
 use crate::reconciliation::result::ResultLine;
 
@@ -254,7 +254,7 @@ pub(super) async fn claimed_twice(connection: &mut PgConnection) -> Result<Optio
             of_it().map(|claim| (claim.reference, claim.booked_on.into())).collect();
         let mut matched: HashMap<String, BusinessDate> = HashMap::new();
         for batch in booked.chunks(5_000) {
-            let found = claims::matched(connection, authority, batch).await?;
+            let found = claim_store::matched(connection, authority, batch).await?;
             matched.extend(found.into_iter().map(|(key, on)| (key.to_string(), on)));
         }
         for claim in of_it() {
@@ -288,7 +288,7 @@ pub(super) async fn refused_and_matched(
     for leg in legs {
         let Some(authority) = Authority::named(&leg.authority) else { continue };
         let matched =
-            claims::matched(connection, authority, &[(leg.reference, leg.business_date.into())]).await?;
+            claim_store::matched(connection, authority, &[(leg.reference, leg.business_date.into())]).await?;
         let taken_back = query_scalar!(
             r#"SELECT count(*) AS "n!" FROM night_line n
                JOIN (SELECT DISTINCT ON (business_date) run_id FROM night_run ORDER BY business_date, revision DESC) r USING (run_id)

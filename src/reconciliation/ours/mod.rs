@@ -1,6 +1,6 @@
 //! Our side of the night: what the ledger's payments say should stand in the authorities' files.
 
-pub(crate) mod claims;
+pub(crate) mod claim_store;
 mod leg;
 pub(crate) mod store;
 pub(crate) mod stream;

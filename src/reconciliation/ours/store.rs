@@ -10,7 +10,7 @@ use sqlx::{Executor, PgConnection};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::claims::matched_elsewhere;
+use super::claim_store::matched_elsewhere;
 use super::{Door, Earlier, Leg, LineKey, Reversal, Standing};
 use crate::domain::{Authority, Beneficiary, BillPeriod, BusinessDate, PaymentId, Reference};
 use crate::reconciliation::row::{DocumentId, RowStatus};

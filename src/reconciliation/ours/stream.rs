@@ -1,4 +1,4 @@
-//! A day's booked legs as PostgreSQL streams them in binary, read where they lie.
+//! A day's booked legs as `PostgreSQL` streams them in binary, read where they lie.
 //!
 //! Only what a plain match asks of a leg; whoever asks more reads the leg again, whole. A text that is spelled otherwise
 //! than the database spells it makes the leg an odd one, which is read again too.

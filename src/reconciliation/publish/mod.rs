@@ -5,6 +5,7 @@
 //! classified again. Cases are opened once for all time; finding a line closes the case of its absence.
 
 mod cases;
+mod line_store;
 mod lines;
 pub(crate) mod store;
 
@@ -141,14 +142,14 @@ async fn store_lines(
     while let Some(piece) = pieces.recv().await {
         match piece {
             Piece::Matched(chunk) => chunks.push(chunk),
-            Piece::Lines(lines) => store::insert_lines(connection, run_id, &lines).await?,
+            Piece::Lines(lines) => line_store::insert_lines(connection, run_id, &lines).await?,
         }
         if chunks.len() >= CHUNKS {
-            store::insert_matched(connection, run_id, &chunks).await?;
+            line_store::insert_matched(connection, run_id, &chunks).await?;
             chunks.clear();
         }
     }
-    store::insert_matched(connection, run_id, &chunks).await?;
+    line_store::insert_matched(connection, run_id, &chunks).await?;
     match writing.await {
         Ok(Ok(summary)) => Ok(summary),
         Ok(Err(WriteError::Imbalance(imbalance))) => Err(imbalance.into()),
@@ -172,7 +173,7 @@ async fn take_file(
     store::insert_file(connection, &side.file, &staged.signature, at).await?;
     for from in (0..staged.bytes.len()).step_by(PARTS) {
         let parts = staged.bytes.some(from, PARTS)?;
-        store::insert_parts(connection, header, from, &parts).await?;
+        line_store::insert_parts(connection, header, from, &parts).await?;
     }
     Ok(())
 }

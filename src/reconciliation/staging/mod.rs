@@ -123,13 +123,11 @@ pub(crate) async fn stage(
     sha256.copy_from_slice(digest.finish().as_ref());
     let signature = download.finish(&hex::encode(sha256))?;
     let (staged, kept) = intake.finish(sha256);
-    match staged {
-        Ok((file, references, runs)) => Ok(Staged { file, signature, references, bytes: kept, runs }),
-        Err(Trouble) => {
-            let judged = tokio::task::spawn_blocking(move || judge(&kept, sender, date)).await?;
-            Err(judged.into())
-        }
-    }
+    let Ok((file, references, runs)) = staged else {
+        let judged = tokio::task::spawn_blocking(move || judge(&kept, sender, date)).await?;
+        return Err(judged.into());
+    };
+    Ok(Staged { file, signature, references, bytes: kept, runs })
 }
 
 /// Where the last whole line ends; everything when there is none, which is then no line of any file.

@@ -45,7 +45,7 @@ fn agree_on(text: &str) -> bool {
             }
             // How many references there are is known later.
             (Err(complaint), Ok(_)) => {
-                assert!(complaint.flaw.to_string().contains("references"), "{complaint} {text}")
+                assert!(complaint.flaw.to_string().contains("references"), "{complaint} {text}");
             }
             (Ok(_), Err(Trouble)) => panic!("the quick reader refuses {text}"),
             (Err(_), Err(Trouble)) => {}

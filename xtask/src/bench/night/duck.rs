@@ -1,4 +1,4 @@
-//! DuckDB, where it is installed: its program, or its module for Python.
+//! `DuckDB`, where it is installed: its program, or its module for Python.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

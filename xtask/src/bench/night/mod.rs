@@ -1,4 +1,4 @@
-//! A night of a million lines: staged, matched and published by `samsat-gateway reconcile`, beside DuckDB's join of the
+//! A night of a million lines: staged, matched and published by `samsat-gateway reconcile`, beside `DuckDB`'s join of the
 //! same files with our payments, which were exported for it beforehand.
 //!
 //! The payments are copies of real ones (`benches/grown`, `benches/night`), the files hold planted differences of nine

@@ -176,7 +176,7 @@ impl Group<'_, '_> {
 
     /// Adds the canonical text of each line.
     pub(crate) fn text(&self, out: &mut Vec<u8>) -> Result<(), Broken> {
-        canonical::texts(out, self.authority, (&self.head, self.lines), &self.codes)
+        canonical::texts(out, self.authority, (&self.head, self.lines), self.codes)
     }
 
     /// A line as it is shown.
