@@ -217,7 +217,8 @@ impl Night {
         let (first, second) =
             tokio::join!(self.first_pass(&mut one, &files[0]), self.first_pass(&mut other, &files[1]));
         let (mut first, mut second) = (first?, second?);
-        tokio::try_join!(one.close(), other.close())?;
+        // All is read; how they end is no matter.
+        drop(tokio::join!(one.close(), other.close()));
         for doubt in first.doubts.iter().chain(&second.doubts) {
             let Settles { payment_id, reference, booking } = doubt.clone();
             let moved = self.payments.settle_by_settlement(payment_id, reference, booking).await?;
@@ -238,6 +239,8 @@ impl Night {
         let (staged, taken) = (fetched.staged.clone(), fetched.taken.clone());
         let mut side = Classification::begin(connection, staged, taken, self.spools.clone()).await?;
         side.by_reference(connection).await?;
+        // The other side may take much longer, and a transaction that idles is ended by the server.
+        connection.execute("COMMIT").await?;
         Ok(side)
     }
 }

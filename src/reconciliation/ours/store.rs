@@ -31,8 +31,9 @@ pub(crate) async fn stream_booked(
     // Payments' ids tell when they were taken, and nearly all that a day books were taken on it or the evening before.
     let around = (id_at(date.previous()), id_at(date.next().next()));
     let span = sqlx::query!(
-        r#"SELECT min(payment_id::text)::uuid AS first, max(payment_id::text)::uuid AS last FROM booking
-           WHERE authority = $1 AND business_date = $2 AND payment_id >= $3 AND payment_id < $4"#,
+        "WITH around AS NOT MATERIALIZED (SELECT payment_id FROM booking WHERE authority = $1 AND business_date = $2 AND payment_id >= $3 AND payment_id < $4)
+         SELECT (SELECT payment_id FROM around ORDER BY payment_id LIMIT 1) AS first,
+                (SELECT payment_id FROM around ORDER BY payment_id DESC LIMIT 1) AS last",
         authority.as_str(),
         date.date(),
         around.0,
@@ -41,7 +42,7 @@ pub(crate) async fn stream_booked(
     .fetch_one(&mut *connection)
     .await?;
     let (first, last) = span.first.zip(span.last).unwrap_or((around.0, around.0));
-    connection.execute("SET LOCAL jit = off; SET LOCAL statement_timeout = '30min'; SET LOCAL max_parallel_workers_per_gather = 0").await?;
+    connection.execute("SET LOCAL jit = off; SET LOCAL statement_timeout = '30min'; SET LOCAL idle_in_transaction_session_timeout = '30min'; SET LOCAL max_parallel_workers_per_gather = 0").await?;
     let day = Day { authority, date };
     // The rest is looked up one by one: a doubt that ended late, a clock that was wrong.
     copy(connection, &day.one_by_one(&format!("b.payment_id < '{first}'")), &listener).await?;

@@ -17,7 +17,8 @@ use crate::upstream::FileSignature;
 /// Makes publishers wait for each other until the transaction ends. Writing a province's day takes longer than the
 /// session's timeouts allow, and so may the wait.
 pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT set_config('lock_timeout', '120s', true) AS a, set_config('statement_timeout', '120s', true) AS b")
+    sqlx::query!("SELECT set_config('lock_timeout', '120s', true) AS a, set_config('statement_timeout', '120s', true) AS b,
+                         set_config('idle_in_transaction_session_timeout', '120s', true) AS c")
         .fetch_one(&mut *connection)
         .await?;
     sqlx::query!("SELECT fence FROM job_lease WHERE name = 'night-publish' FOR UPDATE")
