@@ -14,14 +14,14 @@ CREATE FUNCTION grow.value(name text, column_name text, type text) RETURNS text 
   END
 $$;
 
+CREATE TABLE grow.plates (plate text PRIMARY KEY, n bigint NOT NULL);
+
 -- As `prepare`, but every copy is of the same moment.
 CREATE FUNCTION grow.one_day(copies bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM grow.prepare(copies, 0);
   UPDATE grow.pace SET step = 0;
-  CREATE TABLE grow.plates AS
-    SELECT plate, row_number() OVER (ORDER BY plate) AS n FROM (SELECT DISTINCT plate FROM grow.payment) p;
-  ALTER TABLE grow.plates ADD PRIMARY KEY (plate);
+  INSERT INTO grow.plates SELECT plate, row_number() OVER (ORDER BY plate) FROM (SELECT DISTINCT plate FROM grow.payment) p;
   ANALYZE grow.plates;
 END $$;
 
