@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, Executor, PgConnection, PgPool};
 pub use gather::{Gather, Question};
 
 use crate::config;
+use crate::domain::BusinessDate;
 
 /// Every migration, in order; tests and the command use the same.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -93,6 +94,19 @@ impl Db {
     #[must_use]
     pub const fn commit_deadline(&self) -> Duration {
         self.commit_deadline
+    }
+
+    /// Makes the parts of the growing tables for this month and the two that follow, where they are missing.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`]; nothing is lost then: what has no part of its own goes into the table's rest.
+    pub async fn make_months(&self, today: BusinessDate) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT sum(make_month((date_trunc('month', $1::date) + n * interval '1 month')::date)) FROM generate_series(0, 2) n",
+        )
+        .bind(today.date())
+        .fetch_one(&self.workers)
+        .await
     }
 
     /// True when the database answers and has exactly our migrations.

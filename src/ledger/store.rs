@@ -156,8 +156,9 @@ pub async fn float_view(connection: &mut PgConnection, agent_id: AgentId) -> Res
     let row = sqlx::query!(
         "SELECT f.available, (f.owed + coalesce(sum(h.amount), 0))::bigint AS \"held!\"
          FROM agent_float f
-         LEFT JOIN (payment_work w JOIN transfer h ON h.cause = w.payment_id AND h.code = 'HOLD' AND h.agent_id = $1
-                    AND NOT EXISTS (SELECT FROM transfer r WHERE r.cause = h.cause AND r.resolves = h.transfer_id)) ON true
+         LEFT JOIN (payment_work w CROSS JOIN LATERAL (
+                      SELECT h.amount FROM transfer h WHERE h.cause = w.payment_id AND h.code = 'HOLD' AND h.agent_id = $1
+                        AND NOT EXISTS (SELECT FROM transfer r WHERE r.cause = h.cause AND r.resolves = h.transfer_id) OFFSET 0) h) ON true
          WHERE f.agent_id = $1 GROUP BY f.available, f.owed",
         agent_id.0
     )

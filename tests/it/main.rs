@@ -16,6 +16,7 @@ mod access;
 mod api;
 mod append_only;
 mod decisions;
+mod growth;
 mod idempotency;
 mod limits;
 mod logs;
