@@ -45,7 +45,7 @@ BEGIN
     FROM booking b JOIN payment_leg l USING (payment_id, ordinal) JOIN payment p USING (payment_id);
   -- Of nine kinds of difference, each in one leg of some thousands.
   CREATE TABLE night.kind AS
-    SELECT authority, greatest(count(*) / 20000, 1) AS each FROM night.leg GROUP BY authority;
+    SELECT authority, greatest(count(*) / 2000, 1) AS each FROM night.leg GROUP BY authority;
   CREATE TABLE night.line AS
     SELECT l.authority, l.place, row_number() OVER (PARTITION BY l.authority, l.place ORDER BY e.n, x.m) AS n,
            CASE WHEN l.place <= 9 * k.each THEN 1 + (l.place - 1) / k.each ELSE 0 END AS kind,
