@@ -10,6 +10,8 @@ CREATE FUNCTION grow.value(name text, column_name text, type text) RETURNS text 
   SELECT CASE
     WHEN column_name = 'plate' THEN 'grow.plate(t.plate, c)'
     WHEN column_name = 'number' THEN 'upper(left(md5(t.number || c), 16))'
+    WHEN (name, column_name) = ('idempotency_key', 'request')
+      THEN 't.request || jsonb_build_object(''lookup_id'', grow.id((t.request->>''lookup_id'')::uuid, c, step))'
     ELSE grow.usual_value(name, column_name, type)
   END
 $$;
