@@ -9,6 +9,7 @@ ALTER FUNCTION grow.value(text, text, text) RENAME TO usual_value;
 CREATE FUNCTION grow.value(name text, column_name text, type text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN column_name = 'plate' THEN 'grow.plate(t.plate, c)'
+    WHEN column_name = 'business_date' THEN 't.business_date'
     WHEN column_name = 'number' THEN 'upper(left(md5(t.number || c), 16))'
     WHEN (name, column_name) = ('idempotency_key', 'request')
       THEN 't.request || jsonb_build_object(''lookup_id'', grow.id((t.request->>''lookup_id'')::uuid, c, step))'
@@ -18,11 +19,11 @@ $$;
 
 CREATE TABLE grow.plates (plate text PRIMARY KEY, n bigint NOT NULL);
 
--- As `prepare`, but every copy is of the same moment.
+-- As `prepare`, but the copies are of the ten hours before.
 CREATE FUNCTION grow.one_day(copies bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM grow.prepare(copies, 0);
-  UPDATE grow.pace SET step = 0;
+  UPDATE grow.pace SET step = greatest(36000000 / copies, 1);
   INSERT INTO grow.plates SELECT plate, row_number() OVER (ORDER BY plate) FROM (SELECT DISTINCT plate FROM grow.payment) p;
   ANALYZE grow.plates;
 END $$;

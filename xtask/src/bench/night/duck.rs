@@ -25,6 +25,7 @@ enum Program {
 const PYTHON: &str = "import duckdb, sys, time
 sql = open(sys.argv[1]).read()
 connection = duckdb.connect()
+connection.execute('SET enable_progress_bar = false')
 begun = time.monotonic()
 connection.execute(sql).fetchall()
 print(time.monotonic() - begun)";
@@ -57,7 +58,7 @@ impl Yardstick {
             }
             Program::Own => {
                 let mut own = Command::new("duckdb");
-                own.args(["-c", ".timer on", "-c"]).arg(std::fs::read_to_string(&self.sql)?);
+                own.args(["-c", "SET enable_progress_bar = false;", "-c", ".timer on", "-c"]).arg(std::fs::read_to_string(&self.sql)?);
                 own
             }
         };
