@@ -25,11 +25,12 @@ CREATE TABLE settlement_part (
   business_date date NOT NULL,
   revision      integer NOT NULL,
   part_no       integer NOT NULL CONSTRAINT settlement_part_not_negative CHECK (part_no >= 0),
-  bytes         bytea NOT NULL,
+  bytes         bytea NOT NULL,           -- some whole lines, Zstandard
   CONSTRAINT settlement_part_pkey PRIMARY KEY (authority, business_date, revision, part_no),
   CONSTRAINT settlement_part_file FOREIGN KEY (authority, business_date, revision) REFERENCES settlement_file
 );
-COMMENT ON TABLE settlement_part IS 'The exact bytes of a file: the evidence that its signature covers, in order of part_no';
+COMMENT ON TABLE settlement_part IS 'The exact bytes of a file, compressed: the evidence that its signature covers, in order of part_no';
+ALTER TABLE settlement_part ALTER bytes SET STORAGE EXTERNAL;
 
 CREATE TABLE night_run (
   run_id          uuid PRIMARY KEY,
@@ -59,8 +60,25 @@ CREATE TABLE night_input (
 );
 COMMENT ON TABLE night_input IS 'The files that a run used: all of its date, or there is no run';
 
+-- A night's lines are stored before its hash is known, and its run after: the reference is looked at in the end.
+CREATE TABLE night_matched (
+  run_id          uuid NOT NULL CONSTRAINT night_matched_run REFERENCES night_run DEFERRABLE INITIALLY DEFERRED,
+  first_ordinal   integer NOT NULL,       -- places of its first and last line in the canonical order
+  last_ordinal    integer NOT NULL,
+  line_count      integer NOT NULL CONSTRAINT night_matched_lines_positive CHECK (line_count > 0),
+  authority       text NOT NULL,
+  first_reference uuid NOT NULL,
+  last_reference  uuid NOT NULL,
+  bytes           bytea NOT NULL,         -- as reconciliation/matched.rs packs them
+  CONSTRAINT night_matched_pkey PRIMARY KEY (run_id, first_ordinal),
+  CONSTRAINT night_matched_in_order CHECK (first_reference <= last_reference AND last_ordinal - first_ordinal >= line_count - 1)
+);
+COMMENT ON TABLE night_matched IS 'Lines that both sides say alike, MATCHED without a note, in chunks';
+CREATE INDEX night_matched_reference ON night_matched (run_id, authority, last_reference);
+ALTER TABLE night_matched ALTER bytes SET STORAGE EXTERNAL;
+
 CREATE TABLE night_line (
-  run_id          uuid NOT NULL REFERENCES night_run,
+  run_id          uuid NOT NULL CONSTRAINT night_line_run REFERENCES night_run DEFERRABLE INITIALLY DEFERRED,
   ordinal         integer NOT NULL,       -- place in the canonical order
   class           text NOT NULL CONSTRAINT night_class_known CHECK (class IN
     ('MATCHED', 'EXPECTED', 'MISSING_UPSTREAM', 'MISSING_HERE', 'AMOUNT', 'BENEFICIARY', 'PERIOD', 'DUPLICATE', 'AMBIGUOUS',
@@ -87,7 +105,7 @@ CREATE TABLE night_line (
     AND (there_principal IS NULL) = (line_no IS NULL)),
   CONSTRAINT night_line_of_someone CHECK (here_principal IS NOT NULL OR there_principal IS NOT NULL)
 );
-COMMENT ON TABLE night_line IS 'Each line of both sides with its class, in exactly one place';
+COMMENT ON TABLE night_line IS 'Each line of both sides that is not in night_matched, with its class, in exactly one place';
 CREATE INDEX night_line_class ON night_line (run_id, class, ordinal);
 
 CREATE TABLE settlement_claim (
@@ -100,7 +118,7 @@ CREATE TABLE settlement_claim (
   run_id        uuid NOT NULL,
   CONSTRAINT settlement_claim_line PRIMARY KEY (reference, due_on, code, beneficiary, status)
 );
-COMMENT ON TABLE settlement_claim IS 'Which night in force found a line of ours: one at most, over all dates';
+COMMENT ON TABLE settlement_claim IS 'Which night in force found a line of ours: one at most, over all dates; a line in night_matched needs no row';
 CREATE INDEX settlement_claim_date ON settlement_claim (business_date);
 
 CREATE TABLE settlement_resolution (
@@ -147,16 +165,18 @@ CREATE TRIGGER settlement_file_append_only BEFORE UPDATE OR DELETE ON settlement
 CREATE TRIGGER settlement_part_append_only BEFORE UPDATE OR DELETE ON settlement_part FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER night_run_append_only BEFORE UPDATE OR DELETE ON night_run FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER night_input_append_only BEFORE UPDATE OR DELETE ON night_input FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER night_matched_append_only BEFORE UPDATE OR DELETE ON night_matched FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER night_line_append_only BEFORE UPDATE OR DELETE ON night_line FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER settlement_resolution_append_only BEFORE UPDATE OR DELETE ON settlement_resolution FOR EACH ROW EXECUTE FUNCTION append_only();
 ALTER TABLE settlement_file ENABLE ALWAYS TRIGGER settlement_file_append_only;
 ALTER TABLE settlement_part ENABLE ALWAYS TRIGGER settlement_part_append_only;
 ALTER TABLE night_run ENABLE ALWAYS TRIGGER night_run_append_only;
 ALTER TABLE night_input ENABLE ALWAYS TRIGGER night_input_append_only;
+ALTER TABLE night_matched ENABLE ALWAYS TRIGGER night_matched_append_only;
 ALTER TABLE night_line ENABLE ALWAYS TRIGGER night_line_append_only;
 ALTER TABLE settlement_resolution ENABLE ALWAYS TRIGGER settlement_resolution_append_only;
 
-GRANT SELECT, INSERT ON settlement_file, settlement_part, night_run, night_input, night_line, settlement_resolution,
+GRANT SELECT, INSERT ON settlement_file, settlement_part, night_run, night_input, night_matched, night_line, settlement_resolution,
   settlement_claim, job_lease, night_attempt TO samsat_app;
 GRANT DELETE ON settlement_claim, night_attempt TO samsat_app;
 GRANT UPDATE (holder, fence, until) ON job_lease TO samsat_app;

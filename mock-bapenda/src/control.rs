@@ -1,6 +1,8 @@
 //! The `/mock/*` endpoints: they steer the mock and are no part of the protocol; nothing here is signed.
 
 use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use chrono::NaiveDate;
 use hyper::Method;
@@ -27,6 +29,9 @@ pub(crate) async fn answer(state: &State, method: &Method, path: &str, body: &By
         }
         ("PUT", ["faults"]) => content().and_then(|rules| set_faults(state, &rules)).map(|()| json!({})),
         ("PUT", ["clock"]) => content().and_then(|asked| set_clock(state, &asked)).map(|()| json!({})),
+        ("PUT", ["settlements", date]) => {
+            content().and_then(|asked| prepare_file(state, date, &asked)).map(|()| json!({}))
+        }
         ("POST", ["days", date, "close"]) => close_on_order(state, date, content()).await.map(|()| json!({})),
         _ => return Reply::json(404, &json!({ "code": "NO_SUCH_PATH" }), now),
     };
@@ -72,6 +77,22 @@ pub(crate) fn move_clock(state: &State, offset_ms: i64) -> io::Result<()> {
     state.clock.set_offset_ms(offset_ms);
     begin_again_if_empty(state);
     roll(state)
+}
+
+/// Hands a file of somebody's making out as a host's file of a day, signed like any other.
+pub(crate) fn prepare_file(state: &State, date: &str, asked: &Value) -> Result<(), String> {
+    if !state.allow_faults {
+        return Err(NOT_ALLOWED.to_owned());
+    }
+    let name = |member: &str| asked.get(member).and_then(Value::as_str).unwrap_or_default();
+    let host = Host::named(name("host")).ok_or_else(|| format!("unknown host {}", name("host")))?;
+    let day: NaiveDate = date.parse().map_err(|_| format!("no date: {date}"))?;
+    let path = PathBuf::from(name("path"));
+    if !path.is_file() {
+        return Err(format!("no file: {}", path.display()));
+    }
+    state.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert((host, day), path);
+    Ok(())
 }
 
 async fn close_on_order(state: &State, date: &str, asked: Result<Value, String>) -> Result<(), String> {

@@ -157,6 +157,14 @@ impl Mock {
         control::set_faults(&self.state, &value)
     }
 
+    /// Hands a file out as a host's of a day, as `PUT /mock/settlements/{date}` does: `{"host", "path"}`.
+    ///
+    /// # Errors
+    /// Which part of it is wrong.
+    pub fn prepare_file(&self, date: &str, value: &Value) -> Result<(), String> {
+        control::prepare_file(&self.state, date, value)
+    }
+
     /// Closes a day of `BAPENDA` or `JASA_RAHARJA` and all open days before it. On disk when it returns.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use chrono::{Days, NaiveDate};
 
@@ -33,6 +34,10 @@ pub(crate) fn fetch(state: &State, host: Host, date: &str, seat: &Seat) -> io::R
         return refuse(code);
     }
     let Ok(date) = date.parse::<NaiveDate>() else { return refuse("BAD_REQUEST") };
+    let prepared = state.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&(host, date)).cloned();
+    if let Some(path) = prepared {
+        return Ok(Reply::csv(std::fs::read(path)?, now));
+    }
     if book.file(date).is_none() {
         return refuse("NOT_READY");
     }

@@ -3,7 +3,7 @@
 //! Locks are taken in one order: Bapenda's book, Jasa Raharja's book, the journal's queue. A lock is never held
 //! across a wait for the disk.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     pub(crate) settlements: PathBuf,
+    /// Files that are handed out instead of the book's, byte for byte.
+    pub(crate) prepared: Mutex<HashMap<(Host, NaiveDate), PathBuf>>,
     pub(crate) salt: u64,
     numberings: [Numbering; 2],
     books: [Mutex<Book>; 2],
@@ -92,6 +94,7 @@ impl State {
             faults: Faults::none(options.seed),
             journal,
             settlements,
+            prepared: Mutex::default(),
             salt,
             numberings: Host::BOTH.map(|host| Numbering::new(host, options.seed)),
             books: books.map(Mutex::new),

@@ -66,6 +66,7 @@ pub struct Upstream {
     pub total_timeout_ms: u64,
     pub body_max_bytes: usize,
     pub settlement_max_bytes: u64,
+    pub settlement_timeout_ms: u64,
     pub not_after_s: u32,
     pub tolerance_s: u32,
     pub bapenda: Host,
@@ -126,6 +127,7 @@ pub struct Receipt {
 pub struct Night {
     pub enabled: bool,
     pub at: String,
+    pub spool_dir: String,
 }
 
 /// `[log]`

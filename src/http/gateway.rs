@@ -21,7 +21,7 @@ use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::{KeyError, SigningKey};
-use crate::reconciliation::{InvalidHour, Night, Schedule};
+use crate::reconciliation::{InvalidHour, Night, Schedule, SpoolDir};
 use crate::tariff::{RuleError, Rules};
 use crate::upstream::{InvalidKey, Upstream};
 
@@ -88,11 +88,12 @@ impl Gateway {
         let payments = Payments::start(&db, &upstream, &clock, Arc::clone(&key), &config);
         let lookups = Lookups::new(db.clone(), upstream.clone(), rules, clock.clone(), &config);
         let night = Night {
-            pool: db.workers.clone(),
+            db: db.clone(),
             upstream: upstream.clone(),
             clock: clock.clone(),
             key: Arc::clone(&key),
             payments: payments.clone(),
+            spools: SpoolDir::new(&config.night.spool_dir),
         };
         let keys = Gather::start(&db.requests);
         let app = App {

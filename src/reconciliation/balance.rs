@@ -69,38 +69,90 @@ impl Tally {
     }
 }
 
-/// Proves that `items` hold every row of the file once, and every line of `due`.
-///
-/// # Errors
-/// [`Imbalance`], naming what is lost or doubled.
-pub fn prove(file: &Settlement, items: &[Item], due: Tally) -> Result<(), Imbalance> {
-    let sender = file.header.sender;
-    let mut seen = vec![0_u32; file.rows.len()];
-    let (mut there, mut here) = (Tally::default(), Tally::default());
-    for item in items {
+/// The proof of one side, line by line: every row of the file once, and every line that was due.
+#[derive(Debug)]
+pub struct Proof {
+    sender: Authority,
+    /// A bit for each row that was seen, by its number.
+    seen: Vec<u64>,
+    there: Tally,
+    here: Tally,
+}
+
+impl Proof {
+    /// Begins for a file.
+    #[must_use]
+    pub fn new(file: &Settlement) -> Self {
+        let words = file.count as usize / 64 + 1;
+        Self {
+            sender: file.header.sender,
+            seen: vec![0; words],
+            there: Tally::default(),
+            here: Tally::default(),
+        }
+    }
+
+    /// Counts a row of the file.
+    ///
+    /// # Errors
+    /// [`Imbalance`] when it was counted before, or is none of the file's.
+    pub fn row(&mut self, line_no: u32, amount: Rupiah) -> Result<(), Imbalance> {
+        let foreign = Imbalance::Row(self.sender, line_no, 0);
+        let place = line_no.checked_sub(1).ok_or(foreign.clone())?;
+        let word = self.seen.get_mut(place as usize / 64).ok_or(foreign)?;
+        let bit = 1 << (place % 64);
+        if *word & bit != 0 {
+            return Err(Imbalance::Row(self.sender, line_no, 2));
+        }
+        *word |= bit;
+        Ok(self.there.add(amount)?)
+    }
+
+    /// Counts a line of ours that was due.
+    ///
+    /// # Errors
+    /// [`Imbalance::OutOfRange`] when the sum is no amount.
+    pub fn due(&mut self, amount: Rupiah) -> Result<(), Imbalance> {
+        Ok(self.here.add(amount)?)
+    }
+
+    /// Counts an item.
+    ///
+    /// # Errors
+    /// [`Imbalance`] when its row was counted before.
+    pub fn item(&mut self, file: &Settlement, item: &Item) -> Result<(), Imbalance> {
         let row = item.row.and_then(|at| file.rows.get(at as usize));
-        if let (Some(at), Some(row)) = (item.row, row) {
-            if let Some(times) = seen.get_mut(at as usize) {
-                *times += 1;
-            }
-            there.add(row.amount()?)?;
+        if let Some(row) = row {
+            self.row(row.line_no, row.amount()?)?;
         }
         if item.due == Due::Here {
             match (&item.here, row) {
-                (Here::Same, Some(row)) => here.add(row.amount()?)?,
-                (Here::Line(line), _) => here.add(line.line.amount()?)?,
+                (Here::Same, Some(row)) => self.due(row.amount()?)?,
+                (Here::Line(line), _) => self.due(line.line.amount()?)?,
                 (Here::Same, None) | (Here::Nothing, _) => {}
             }
         }
+        Ok(())
     }
-    if let Some((row, times)) = file.rows.iter().zip(&seen).find(|(_, times)| **times != 1) {
-        return Err(Imbalance::Row(sender, row.line_no, *times));
+
+    /// Compares with what went in: the file's trailer, and `due`, counted before anything was matched.
+    ///
+    /// # Errors
+    /// [`Imbalance`], naming what is lost or doubled.
+    pub fn close(self, file: &Settlement, due: Tally) -> Result<(), Imbalance> {
+        let unseen = (0..file.count).find(|place| {
+            let word = self.seen.get(*place as usize / 64).copied().unwrap_or_default();
+            word >> (place % 64) & 1 == 0
+        });
+        if let Some(place) = unseen {
+            return Err(Imbalance::Row(self.sender, place + 1, 0));
+        }
+        let file_side = Tally { lines: u64::from(file.count), amount: file.total };
+        if self.there != file_side {
+            return Err(Imbalance::There(self.sender, file_side, self.there));
+        }
+        if self.here == due { Ok(()) } else { Err(Imbalance::Here(self.sender, due, self.here)) }
     }
-    let file_side = Tally { lines: file.rows.len() as u64, amount: file.total };
-    if there != file_side {
-        return Err(Imbalance::There(sender, file_side, there));
-    }
-    if here == due { Ok(()) } else { Err(Imbalance::Here(sender, due, here)) }
 }
 
 /// Lines and rupiah by class; every class is there, also with nothing.

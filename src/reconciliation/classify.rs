@@ -1,22 +1,31 @@
 //! One authority's file against our side: which legs are read, in which order, and what is left for the later passes.
 //!
-//! Legs come page by page, rows are looked up in a sorted list, so memory and time grow with the day and not with the
-//! history. First every leg that is due, then the legs of rows nobody waited for, then, once doubts have been settled
-//! through the guarded transition, those doubts again as they stand now, then what no reference explains.
+//! First one stream of the date's booked legs beside the file's rows, both in the order of references: plain matches
+//! leave at once. What they leave is read page by page, rows are looked up in a sorted list: the other legs of the date,
+//! those reversed on it or in doubt, then the legs of rows nobody waited for, then, once doubts have been settled through
+//! the guarded transition, those doubts again as they stand now, then what no reference explains. Time grows with the
+//! day and memory with what does not match, neither with the history.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sqlx::PgConnection;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::balance::{self, Imbalance, Tally};
+use super::balance::{Imbalance, Tally};
 use super::matching::{Item, Outcome, Settles, match_leftovers, match_leg};
 use super::ours::store::{self, Night, PAGE};
 use super::ours::{Door, Leg, Standing};
+use super::plain::{self, SortError};
 use super::result;
-use super::settlement::Settlement;
+use super::settlement::{Complaint, Settlement};
+use super::spool::{Spool, SpoolDir};
+use super::staging::{self, Staged};
 use crate::domain::{BusinessDate, PaymentId, Reference};
+
+/// Batches of our side's stream that may wait to be compared.
+const BATCHES_WAITING: usize = 8;
 
 /// Why a file could not be classified.
 #[derive(Debug, thiserror::Error)]
@@ -27,52 +36,102 @@ pub enum ClassifyError {
     /// The books do not come out as they went in.
     #[error("not balanced: {0}")]
     Imbalance(#[from] Imbalance),
+    /// The file does not hold as many references as it says.
+    #[error(transparent)]
+    Refused(#[from] Complaint),
+    /// What was kept beside memory cannot be read back.
+    #[error("a spool of the night: {0}")]
+    Spool(String),
+    /// A reader's task died.
+    #[error("the file could not be compared: {0}")]
+    Reader(#[from] tokio::task::JoinError),
+}
+
+impl From<SortError> for ClassifyError {
+    fn from(error: SortError) -> Self {
+        match error {
+            SortError::OutOfRange(error) => Self::Imbalance(error.into()),
+            SortError::Merge(error) => Self::Spool(error.to_string()),
+        }
+    }
 }
 
 /// A file whose lines are being classified.
 #[derive(Debug)]
 pub(crate) struct Classification {
-    pub(crate) file: Arc<Settlement>,
+    /// With the rows that need thought.
+    pub(crate) file: Settlement,
+    /// Lines that are no plain match.
     pub(crate) items: Vec<Item>,
+    /// The plain matches, packed.
+    pub(crate) plain: Spool,
     /// Doubts that the file ends, not yet moved.
     pub(crate) doubts: Vec<Settles>,
     /// The payments of legs that are closed here and stand in the file all the same.
     pub(crate) closed: HashMap<Reference, PaymentId>,
+    /// What was due, counted before anything was matched.
+    pub(crate) due: Tally,
     taken: Vec<BusinessDate>,
-    due: Tally,
+    legs: Vec<Reference>,
     seen: Vec<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Source {
-    Booked,
     Reversed,
     InDoubt,
 }
 
 impl Classification {
-    /// Begins; `taken` are the dates of this sender whose files published nights have used.
-    pub(crate) fn new(file: Arc<Settlement>, taken: Vec<BusinessDate>) -> Self {
-        let seen = vec![false; file.rows.len()];
-        Self {
-            file,
+    /// Begins with the plain matches; `taken` are the dates of this sender whose files published nights have used.
+    pub(crate) async fn begin(
+        connection: &mut PgConnection,
+        staged: Arc<Staged>,
+        taken: Vec<BusinessDate>,
+        spools: SpoolDir,
+    ) -> Result<Self, ClassifyError> {
+        let (listener, legs) = mpsc::channel(BATCHES_WAITING);
+        let (sender, date) = (staged.file.header.sender, staged.file.header.date);
+        let sorting = {
+            let staged = Arc::clone(&staged);
+            tokio::task::spawn_blocking(move || plain::sort(&staged, legs, &spools))
+        };
+        let streamed = store::stream_booked(connection, sender, date, listener).await;
+        let sorted = sorting.await?;
+        streamed?;
+        let sorted = sorted?;
+        if sorted.references != staged.references {
+            let judged =
+                tokio::task::spawn_blocking(move || staging::judge(&staged.bytes, sender, date)).await?;
+            return Err(judged.into());
+        }
+        let seen = vec![false; sorted.rows.len()];
+        Ok(Self {
+            file: Settlement { rows: sorted.rows, ..staged.file.clone() },
             items: vec![],
+            plain: sorted.plain,
             doubts: vec![],
             closed: HashMap::new(),
+            due: sorted.due,
             taken,
-            due: Tally::default(),
+            legs: sorted.legs,
             seen,
-        }
+        })
     }
 
-    /// The reference pass over everything that is due and every reference in the file.
+    /// The reference pass over everything else that is due and every other reference in the file.
     pub(crate) async fn by_reference(&mut self, connection: &mut PgConnection) -> Result<(), ClassifyError> {
-        for source in [Source::Booked, Source::Reversed, Source::InDoubt] {
+        let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let legs = std::mem::take(&mut self.legs);
+        for references in legs.chunks(page) {
+            self.load(connection, references, None).await?;
+        }
+        for source in [Source::Reversed, Source::InDoubt] {
             self.pages(connection, source).await?;
         }
         let references = self.unseen_references();
-        for page in references.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-            self.load(connection, page, None).await?;
+        for references in references.chunks(page) {
+            self.load(connection, references, None).await?;
         }
         Ok(())
     }
@@ -88,7 +147,6 @@ impl Classification {
         let by_number = self.legs_by_number(connection, &strangers).await?;
         let items = std::mem::take(&mut self.items);
         self.items = match_leftovers(&self.file, items, &strangers, &by_number);
-        balance::prove(&self.file, &self.items, self.due)?;
         result::sort(&self.file, &mut self.items);
         Ok(())
     }
@@ -102,7 +160,6 @@ impl Classification {
         let mut after = Reference(Uuid::nil());
         loop {
             let page = match source {
-                Source::Booked => store::booked_on(connection, authority, date, after).await?,
                 Source::Reversed => store::reversed_on(connection, authority, date, after).await?,
                 Source::InDoubt => store::in_doubt(connection, authority, after).await?,
             };

@@ -67,7 +67,7 @@ impl Input {
         Self {
             source: file.header.sender.as_str().to_owned(),
             sha256: hex::encode(file.sha256),
-            rows: file.rows.len() as u64,
+            rows: u64::from(file.count),
             total: file.total,
         }
     }

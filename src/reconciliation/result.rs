@@ -199,6 +199,11 @@ impl ResultDigest {
         }
     }
 
+    /// Adds the canonical text of the next lines.
+    pub(crate) fn add_text(&mut self, text: &[u8]) {
+        self.0.update(text);
+    }
+
     /// The hash of all.
     #[must_use]
     pub fn finish(self) -> [u8; 32] {

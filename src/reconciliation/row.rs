@@ -52,7 +52,7 @@ pub struct Codes {
 }
 
 impl Codes {
-    fn take(&mut self, name: &str) -> Result<Code, Flaw> {
+    pub(crate) fn take(&mut self, name: &str) -> Result<Code, Flaw> {
         if let Some(code) = self.index.get(name) {
             return Ok(*code);
         }
@@ -65,6 +65,17 @@ impl Codes {
         self.names.push(name.clone());
         self.index.insert(name, code);
         Ok(code)
+    }
+
+    /// The code of that name.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<Code> {
+        // A file has a handful; only one that has many is worth a hash.
+        if self.names.len() <= 8 {
+            let at = self.names.iter().position(|known| **known == *name)?;
+            return u16::try_from(at).ok().map(Code);
+        }
+        self.index.get(name).copied()
     }
 
     /// Its name.
@@ -99,7 +110,7 @@ pub struct ShortPlate {
 }
 
 impl ShortPlate {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let canonical = Plate::parse(text).ok().filter(|plate| plate.as_str() == text)?;
         let mut bytes = [0; 12];
         bytes.get_mut(..canonical.as_str().len())?.copy_from_slice(canonical.as_str().as_bytes());
@@ -129,6 +140,20 @@ impl DocumentId {
     pub fn parse(text: &str) -> Option<Self> {
         let shaped = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit());
         if shaped { text.parse().ok().map(Self) } else { None }
+    }
+}
+
+impl DocumentId {
+    /// The digits as a number.
+    #[must_use]
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The id of such a number.
+    #[must_use]
+    pub(crate) const fn of(number: u64) -> Self {
+        Self(number)
     }
 }
 
@@ -235,13 +260,13 @@ pub(crate) fn read(
     })
 }
 
-fn uuid(text: &str) -> Option<Reference> {
+pub(crate) fn uuid(text: &str) -> Option<Reference> {
     let hyphenated = text.len() == 36 && !text.bytes().any(|b| b.is_ascii_uppercase());
     if hyphenated { Uuid::try_parse(text).ok().map(Reference) } else { None }
 }
 
 /// An NTPD has sixteen of `A-Z0-9`; how Jasa Raharja spells its certificates the protocol leaves open.
-fn shaped_number(text: &str) -> Option<Arc<str>> {
+pub(crate) fn shaped_number(text: &str) -> Option<Arc<str>> {
     let shaped = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     if shaped { Some(text.into()) } else { None }
 }

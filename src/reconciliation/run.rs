@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sqlx::PgPool;
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::chain::{self, Link, Misfit, Predecessor};
 use super::classify::{Classification, ClassifyError};
@@ -15,11 +15,14 @@ use super::matching::Settles;
 use super::publish::{self, Publication, PublishError, store};
 use super::report::Report;
 use super::schedule::Lease;
-use super::settlement::{self, Complaint, Settlement};
+use super::settlement::Complaint;
+use super::spool::SpoolDir;
+use super::staging::{StageError, Staged, stage};
+use crate::db::Db;
 use crate::domain::{Authority, BusinessDate, Clock};
 use crate::payment::{PayError, Payments};
 use crate::receipt::SigningKey;
-use crate::upstream::{SettlementError, SignedFile, Upstream};
+use crate::upstream::{SettlementError, Upstream};
 
 /// How often a run is classified again because another night claimed one of its lines meanwhile.
 const CLASSIFICATIONS_MAX: u32 = 3;
@@ -41,7 +44,7 @@ pub enum NightError {
     Misfit(#[from] Misfit),
     /// A line could not be classified, or the sides do not balance.
     #[error(transparent)]
-    Classify(#[from] ClassifyError),
+    Classify(ClassifyError),
     /// The result could not be written.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -51,16 +54,25 @@ pub enum NightError {
     /// A statement failed.
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
-    /// The reader's task died.
-    #[error("the file could not be read: {0}")]
-    Reader(#[from] tokio::task::JoinError),
+    /// The file could not be kept or read here.
+    #[error("{0}")]
+    Here(String),
+}
+
+impl From<ClassifyError> for NightError {
+    fn from(error: ClassifyError) -> Self {
+        match error {
+            ClassifyError::Refused(complaint) => Self::Refused(complaint),
+            other => Self::Classify(other),
+        }
+    }
 }
 
 /// What the night works with.
 #[derive(Debug, Clone)]
 pub struct Night {
-    /// Connections of the workers' pool.
-    pub pool: PgPool,
+    /// The workers' connections, and those of its own on which it streams.
+    pub db: Db,
     /// The authorities.
     pub upstream: Upstream,
     /// The time.
@@ -69,11 +81,12 @@ pub struct Night {
     pub key: Arc<SigningKey>,
     /// Who moves payments, through the one guard.
     pub payments: Payments,
+    /// Where it keeps what memory should not hold.
+    pub spools: SpoolDir,
 }
 
 struct Fetched {
-    file: Arc<Settlement>,
-    signed: SignedFile,
+    staged: Arc<Staged>,
     taken: Vec<BusinessDate>,
 }
 
@@ -102,40 +115,47 @@ impl Night {
             self.note_missing(missing).await?;
         }
         let files = [first?, second?];
-        let mut report = self.classify_and_publish(date, lease, &files).await?;
+        let staged = Instant::now();
+        let (mut report, matched) = self.classify_and_publish(date, lease, &files).await?;
         report.seconds = began.elapsed().as_secs();
         tracing::info!(
             night.date = %date, night.revision = report.revision, night.lines = report.lines,
-            night.cases_opened = report.cases_opened, "The night is published."
+            night.cases_opened = report.cases_opened, night.staging_ms = millis(staged - began),
+            night.matching_ms = millis(matched - staged), night.publishing_ms = millis(matched.elapsed()),
+            "The night is published."
         );
         Ok(report)
     }
 
     async fn fetch(&self, authority: Authority, date: BusinessDate) -> Result<Fetched, NightError> {
-        let signed = self.ask(authority, date).await?;
-        let (file, signed) = read(authority, date, signed).await?;
-        let mut connection = self.pool.acquire().await?;
+        let staged = self.stage(authority, date).await?;
+        let mut connection = self.db.workers.acquire().await?;
         let taken = store::taken(&mut connection, authority).await?;
         drop(connection);
-        if chain::fits(&file, &taken)? == Link::AskForPredecessor {
+        if chain::fits(&staged.file, &taken)? == Link::AskForPredecessor {
             let shown = self.predecessor(authority, date.previous()).await?;
-            chain::follows(&file, &taken, &shown)?;
+            chain::follows(&staged.file, &taken, &shown)?;
         }
         let taken = taken.into_iter().map(|known| known.date).collect();
-        Ok(Fetched { file: Arc::new(file), signed, taken })
+        Ok(Fetched { staged: Arc::new(staged), taken })
     }
 
-    async fn ask(&self, authority: Authority, date: BusinessDate) -> Result<SignedFile, NightError> {
-        self.upstream.host(authority).settlement(date).await.map_err(|error| match error {
+    async fn stage(&self, authority: Authority, date: BusinessDate) -> Result<Staged, NightError> {
+        let unavailable = |error| match error {
             SettlementError::NotReady => NightError::NotReady(authority, date),
             SettlementError::Unavailable(why) => NightError::Unavailable(authority, date, why),
+        };
+        let download = self.upstream.host(authority).settlement(date).await.map_err(unavailable)?;
+        stage(download, (authority, date), &self.spools).await.map_err(|error| match error {
+            StageError::Host(error) => unavailable(error),
+            StageError::Refused(complaint) => complaint.into(),
+            StageError::Spool(_) | StageError::Reader(_) => NightError::Here(error.to_string()),
         })
     }
 
     async fn predecessor(&self, authority: Authority, date: BusinessDate) -> Result<Predecessor, NightError> {
-        match self.ask(authority, date).await {
-            Ok(signed) => {
-                let (file, _) = read(authority, date, signed).await?;
+        match self.stage(authority, date).await {
+            Ok(Staged { file, .. }) => {
                 Ok(Predecessor::Shown { revision: file.header.revision, sha256: file.sha256 })
             }
             Err(NightError::NotReady(..)) => Ok(Predecessor::NotShown),
@@ -148,7 +168,7 @@ impl Night {
         let NightError::NotReady(authority, date) = error else { return Ok(()) };
         let now = self.clock.now();
         if *date < BusinessDate::of(now) {
-            let mut connection = self.pool.acquire().await?;
+            let mut connection = self.db.workers.acquire().await?;
             store::open_file_missing(&mut connection, *authority, *date, now).await?;
         }
         Ok(())
@@ -159,18 +179,21 @@ impl Night {
         date: BusinessDate,
         lease: Option<Lease>,
         files: &[Fetched; 2],
-    ) -> Result<Report, NightError> {
+    ) -> Result<(Report, Instant), NightError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let classified = self.classify(files).await?;
-            let sides = classified.iter().zip(files.iter().map(|file| &file.signed)).collect();
-            let publication = Publication { date, at: self.clock.now(), lease, key: &self.key, sides };
-            let mut tx = self.pool.begin().await?;
+            let (classified, others) = self.classify(date, files).await?;
+            let matched = Instant::now();
+            let [first, second] = classified.map(Arc::new);
+            let sides = [(first, files[0].staged.clone()), (second, files[1].staged.clone())];
+            let publication =
+                Publication { date, at: self.clock.now(), lease, key: &self.key, others, sides };
+            let mut tx = self.db.workers.begin().await?;
             match publish::publish(&mut tx, &publication).await {
                 Ok(report) => {
                     tx.commit().await?;
-                    return Ok(report);
+                    return Ok((report, matched));
                 }
                 Err(PublishError::ClaimTaken) if tries < CLASSIFICATIONS_MAX => tx.rollback().await?,
                 Err(error) => return Err(error.into()),
@@ -178,34 +201,53 @@ impl Night {
         }
     }
 
-    async fn classify(&self, files: &[Fetched; 2]) -> Result<[Classification; 2], NightError> {
-        let [mut first, mut second] =
-            files.each_ref().map(|fetched| Classification::new(fetched.file.clone(), fetched.taken.clone()));
-        let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        first.by_reference(&mut snapshot).await?;
-        second.by_reference(&mut snapshot).await?;
-        snapshot.commit().await?;
+    /// Classifies both sides against one moment of our books; says also how many runs other dates had at that moment.
+    async fn classify(
+        &self,
+        date: BusinessDate,
+        files: &[Fetched; 2],
+    ) -> Result<([Classification; 2], i64), NightError> {
+        // Of their own: a stream that is broken off takes its connection with it.
+        let (mut one, mut other) = tokio::try_join!(self.db.connection(), self.db.connection())?;
+        one.execute(SNAPSHOT).await?;
+        let moment = store::export_snapshot(&mut one).await?;
+        let others = store::runs_of_other_dates(&mut one, date).await?;
+        other.execute(SNAPSHOT).await?;
+        store::import_snapshot(&mut other, &moment).await?;
+        let (first, second) =
+            tokio::join!(self.first_pass(&mut one, &files[0]), self.first_pass(&mut other, &files[1]));
+        let (mut first, mut second) = (first?, second?);
+        // All is read; how they end is no matter.
+        drop(tokio::join!(one.close(), other.close()));
         for doubt in first.doubts.iter().chain(&second.doubts) {
             let Settles { payment_id, reference, booking } = doubt.clone();
             let moved = self.payments.settle_by_settlement(payment_id, reference, booking).await?;
             tracing::info!(payment.id = %payment_id, night.moved = moved, "A settlement file books a leg in doubt.");
         }
-        let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut snapshot = self.db.workers.begin_with(SNAPSHOT).await?;
         first.finish(&mut snapshot).await?;
         second.finish(&mut snapshot).await?;
         snapshot.commit().await?;
-        Ok([first, second])
+        Ok(([first, second], others))
+    }
+
+    async fn first_pass(
+        &self,
+        connection: &mut PgConnection,
+        fetched: &Fetched,
+    ) -> Result<Classification, ClassifyError> {
+        let (staged, taken) = (fetched.staged.clone(), fetched.taken.clone());
+        let mut side = Classification::begin(connection, staged, taken, self.spools.clone()).await?;
+        side.by_reference(connection).await?;
+        // The other side may take much longer, and a transaction that idles is ended by the server.
+        connection.execute("COMMIT").await?;
+        Ok(side)
     }
 }
 
-async fn read(
-    authority: Authority,
-    date: BusinessDate,
-    signed: SignedFile,
-) -> Result<(Settlement, SignedFile), NightError> {
-    // A large file takes a second of pure computing, which must not stop the other tasks.
-    let read = tokio::task::spawn_blocking(move || {
-        settlement::read(signed.bytes.as_slice(), authority, date).map(|file| (file, signed))
-    });
-    Ok(read.await??)
+/// One moment of our books.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

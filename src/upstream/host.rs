@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::breaker::{Breaker, Went};
+use super::call::{Asked, Call, end_of_day, root_cause, signed_head};
 use super::host_clock::HostClock;
 use super::sign::{InvalidKey, PublicKey, answer_text, request_signature, sha256_hex};
 use crate::config;
@@ -116,6 +117,7 @@ pub struct Host {
     closing_until: Mutex<Option<Timestamp>>,
     body_max: usize,
     pub(super) settlement_max: u64,
+    pub(super) settlement_within: Duration,
 }
 
 /// The client of all hosts: it follows nothing, repeats nothing, uses no proxy.
@@ -156,6 +158,7 @@ impl Host {
             closing_until: Mutex::new(None),
             body_max: config.body_max_bytes,
             settlement_max: config.settlement_max_bytes,
+            settlement_within: Duration::from_millis(config.settlement_timeout_ms),
         })
     }
 
@@ -176,6 +179,13 @@ impl Host {
         let text =
             answer_text(kept.status, &kept.path, &kept.request_sha256, &kept.body, &kept.host_timestamp);
         kept.authority == self.authority && self.key.verifies(text.as_bytes(), &kept.signature)
+    }
+
+    /// True when this host signed an answer whose body has that hash.
+    pub(super) fn has_signed_hash(&self, asked: &Asked, body_sha256: &str, head: (&str, &str)) -> bool {
+        let (host_timestamp, signature) = head;
+        let text = format!("200:{}:{}:{body_sha256}:{host_timestamp}", asked.path, asked.request_sha256);
+        self.key.verifies(text.as_bytes(), signature)
     }
 
     /// Its breaker.
@@ -231,20 +241,51 @@ impl Host {
         let began = std::time::Instant::now();
         self.breaker.calls();
         let reply = self.exchange(call).await;
-        let outcome = match &reply {
+        self.note(operation, about, began, &reply);
+        reply
+    }
+
+    /// What a call tells of the host, to the breaker, the metrics and the log.
+    pub(super) fn note(
+        &self,
+        operation: Operation,
+        about: Option<Uuid>,
+        began: std::time::Instant,
+        reply: &Reply,
+    ) {
+        let outcome = match reply {
             Reply::NotSent(_) => "not_sent",
             Reply::Silent(_) => "silent",
             Reply::EndOfDay(_) => "end_of_day",
             Reply::Answered(_) => "answered",
         };
-        self.learn(operation, &reply);
+        self.learn(operation, reply);
+        self.measured(operation, outcome, began);
+        if let Reply::NotSent(why) | Reply::Silent(why) = reply {
+            tracing::warn!(host = self.authority.as_str(), operation = operation.as_str(), outcome, why, reference = ?about, "no answer from a host");
+        }
+    }
+
+    /// A whole answer that was taken in piece by piece.
+    pub(super) fn noted_whole(&self, operation: Operation, began: std::time::Instant) {
+        self.breaker.saw(Went::Answered);
+        self.measured(operation, "answered", began);
+    }
+
+    fn measured(&self, operation: Operation, outcome: &'static str, began: std::time::Instant) {
         let labels =
             [("host", self.authority.as_str()), ("operation", operation.as_str()), ("outcome", outcome)];
         metrics::histogram!("upstream_seconds", &labels).record(began.elapsed());
-        if let Reply::NotSent(why) | Reply::Silent(why) = &reply {
-            tracing::warn!(host = self.authority.as_str(), operation = operation.as_str(), outcome, why, reference = ?about, "no answer from a host");
-        }
-        reply
+    }
+
+    /// The time of a signed answer, when it can be believed.
+    pub(super) fn hears(
+        &self,
+        host_timestamp: &str,
+        asked: &Asked,
+    ) -> Result<Option<DateTime<Utc>>, chrono::ParseError> {
+        let at = DateTime::parse_from_rfc3339(host_timestamp)?.with_timezone(&Utc);
+        Ok(self.clock.hear(at, asked.began.elapsed()).then_some(at))
     }
 
     /// What a reply says of the host itself.
@@ -266,10 +307,22 @@ impl Host {
     }
 
     async fn exchange(&self, call: Call<'_>) -> Reply {
+        match self.send(call, None).await {
+            Ok((response, asked)) => self.read(response, asked).await,
+            Err(reply) => reply,
+        }
+    }
+
+    /// Asks; the answer's head is there, its body not yet. `within` takes the place of the client's total deadline.
+    pub(super) async fn send(
+        &self,
+        call: Call<'_>,
+        within: Option<Duration>,
+    ) -> Result<(reqwest::Response, Asked), Reply> {
         let Call { operation, method, path, body, about } = call;
         let Ok(url) = reqwest::Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/')))
         else {
-            return Reply::NotSent("no address".to_owned());
+            return Err(Reply::NotSent("no address".to_owned()));
         };
         let target = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
@@ -287,27 +340,27 @@ impl Host {
             .header("X-Signature", signature)
             .header("Content-Type", "application/json")
             .body(body);
-        let response = match request.send().await {
-            Ok(response) => response,
-            // Only a connection that was never made proves that nothing left.
-            Err(e) if e.is_connect() || e.is_builder() => return Reply::NotSent(root_cause(&e)),
-            Err(e) => return Reply::Silent(root_cause(&e)),
+        let request = match within {
+            Some(within) => request.timeout(within),
+            None => request,
         };
-        let cap = if operation == Operation::Settlement { self.settlement_max } else { self.body_max as u64 };
-        self.read(response, Asked { operation, path: target, request_sha256, reference: about, began }, cap)
-            .await
+        match request.send().await {
+            Ok(response) => {
+                Ok((response, Asked { operation, path: target, request_sha256, reference: about, began }))
+            }
+            // Only a connection that was never made proves that nothing left.
+            Err(e) if e.is_connect() || e.is_builder() => Err(Reply::NotSent(root_cause(&e))),
+            Err(e) => Err(Reply::Silent(root_cause(&e))),
+        }
     }
 
-    async fn read(&self, mut response: reqwest::Response, asked: Asked, cap: u64) -> Reply {
+    pub(super) async fn read(&self, mut response: reqwest::Response, asked: Asked) -> Reply {
         let status = response.status().as_u16();
-        let header = |name: &str| {
-            response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned).unwrap_or_default()
-        };
-        let (host_timestamp, signature) = (header("X-Timestamp"), header("X-Signature"));
+        let (host_timestamp, signature) = signed_head(&response);
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if (body.len() + chunk.len()) as u64 > cap => {
+                Ok(Some(chunk)) if body.len() + chunk.len() > self.body_max => {
                     return Reply::Silent("answer too large".to_owned());
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
@@ -327,11 +380,9 @@ impl Host {
         if !self.key.verifies(text.as_bytes(), &signature) {
             return Reply::Silent(format!("status {status} without a valid signature"));
         }
-        let Ok(at) = DateTime::parse_from_rfc3339(&host_timestamp) else {
+        let Ok(host_time) = self.hears(&host_timestamp, &asked) else {
             return Reply::Silent("X-Timestamp is no time".to_owned());
         };
-        let at = at.with_timezone(&Utc);
-        let host_time = self.clock.hear(at, asked.began.elapsed()).then_some(at);
         let evidence = Evidence {
             id: EvidenceId::new(),
             authority: self.authority,
@@ -347,42 +398,4 @@ impl Host {
         };
         Reply::Answered(Box::new(Answer { status, host_time, evidence }))
     }
-}
-
-struct Call<'a> {
-    operation: Operation,
-    method: &'static str,
-    path: &'a str,
-    body: Vec<u8>,
-    about: Option<Uuid>,
-}
-
-struct Asked {
-    operation: Operation,
-    path: String,
-    request_sha256: String,
-    reference: Option<Uuid>,
-    began: std::time::Instant,
-}
-
-struct Until(Option<DateTime<Utc>>);
-
-fn end_of_day(body: &[u8]) -> Option<Until> {
-    #[derive(serde::Deserialize)]
-    struct Closed {
-        code: String,
-        until: Option<String>,
-    }
-    let closed: Closed = serde_json::from_slice(body).ok().filter(|c: &Closed| c.code == "END_OF_DAY")?;
-    let until = closed.until.and_then(|until| DateTime::parse_from_rfc3339(&until).ok());
-    Some(Until(until.map(|until| until.with_timezone(&Utc))))
-}
-
-/// The innermost reason, without the address it was sent to.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -6,6 +6,7 @@
 //! byte for byte. Never touches the database.
 
 mod breaker;
+mod call;
 mod host;
 mod host_clock;
 mod inquiry;
@@ -19,7 +20,7 @@ pub use breaker::Breaker;
 pub use host::{Evidence, Host, Operation};
 pub use inquiry::{Assessment, Bill, Inquired, Inquiry, Vehicle, WireLine, WirePeriod};
 pub use payment::{Booking, Order, Paid, ReversalOrder, Reversed, StatusAnswer};
-pub use settlement::{SettlementError, SignedFile};
+pub use settlement::{Download, FileSignature, SettlementError};
 pub use sign::{InvalidKey, PublicKey};
 
 use crate::config;

@@ -31,6 +31,14 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         None => settled_late(connection).await?,
         late => late,
     };
+    let late = match late {
+        None => match super::night_lines::refused_and_matched(connection).await {
+            // Lines that cannot be read are the business of `night`.
+            Err(sqlx::Error::Decode(_)) => None,
+            late => late?,
+        },
+        late => late,
+    };
     Ok(vec![
         Check::new(
             13,

@@ -18,6 +18,7 @@ mod lines;
 mod locks;
 mod log;
 mod night;
+mod night_lines;
 mod outcome;
 mod papers;
 mod settings;

@@ -5,6 +5,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Executor, PgConnection};
 
 use super::evidence::Signed;
+use super::night_lines::{self, Lines};
 use super::{Check, VerifyKeys};
 use crate::domain::{Authority, BusinessDate};
 use crate::reconciliation::reading::{self, Recomputed};
@@ -13,23 +14,24 @@ pub(super) async fn check(
     connection: &mut PgConnection,
     keys: &VerifyKeys,
 ) -> Result<Vec<Check>, sqlx::Error> {
-    let lines =
-        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM night_line"#).fetch_one(&mut *connection).await?;
     let claims = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM settlement_claim"#)
         .fetch_one(&mut *connection)
         .await?;
+    // Runs look chunks and legs up one by one; a join of all of them for each would be the slow way here.
+    connection.execute("SET LOCAL enable_nestloop = on").await?;
     let (runs, differs) = recomputed(connection).await?;
+    let Lines { count: lines, miscounted, not_ours } = night_lines::look_at(connection).await?;
+    let claimed = match night_lines::claimed_twice(connection).await {
+        Err(sqlx::Error::Decode(what)) => Some(format!("night_matched: {what}")),
+        Ok(None) => claimed_by_no_run(connection).await?,
+        found => found?,
+    };
+    connection.execute("SET LOCAL enable_nestloop = off").await?;
     let differs = match differs {
         None => unsigned_run(connection, keys).await?,
         found => found,
     };
     let (files, unsigned) = unsigned_file(connection, keys).await?;
-    let miscounted = match miscounted_file(connection).await? {
-        None => miscounted_class(connection).await?,
-        found => found,
-    };
-    let not_ours = not_our_line(connection).await?;
-    let claimed = claimed_by_no_run(connection).await?;
     Ok(vec![
         Check::new(12, "every published reconciliation recomputes to its signed hash", runs, differs),
         Check::new(12, "every settlement file is signed by its host", files, unsigned),
@@ -41,8 +43,6 @@ pub(super) async fn check(
 
 async fn recomputed(connection: &mut PgConnection) -> Result<(i64, Option<String>), sqlx::Error> {
     let (mut checked, mut offender) = (0, None);
-    // Pages of a run look their legs up one by one; a join of all legs for each page would be the slow way here.
-    connection.execute("SET LOCAL enable_nestloop = on").await?;
     for (run_id, date, revision) in reading::runs(connection).await? {
         checked += 1;
         if offender.is_none()
@@ -53,7 +53,6 @@ async fn recomputed(connection: &mut PgConnection) -> Result<(i64, Option<String
             ));
         }
     }
-    connection.execute("SET LOCAL enable_nestloop = off").await?;
     Ok((checked, offender))
 }
 
@@ -111,60 +110,6 @@ async fn unsigned_file(
         }
     }
     Ok((checked, offender))
-}
-
-async fn miscounted_file(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT format('night_run %s: the file of %s has %s rows of %s, its lines hold %s of %s', i.run_id, i.authority, f.row_count, f.total,
-                         coalesce(l.places, 0), coalesce(l.total, 0)) AS "offender!"
-           FROM night_input i
-           JOIN settlement_file f USING (authority, business_date, revision)
-           LEFT JOIN (SELECT run_id, authority, count(*) AS n, count(DISTINCT line_no) AS places, max(line_no) AS last, sum(there_principal + there_penalty) AS total
-                      FROM night_line WHERE line_no IS NOT NULL GROUP BY run_id, authority) l ON l.run_id = i.run_id AND l.authority = i.authority
-           WHERE (f.row_count, f.row_count, f.row_count, f.total)
-                 IS DISTINCT FROM (coalesce(l.n, 0), coalesce(l.places, 0), coalesce(l.last, 0), coalesce(l.total, 0))
-           LIMIT 1"#
-    )
-    .fetch_optional(connection)
-    .await
-}
-
-async fn miscounted_class(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"WITH said AS (
-             SELECT r.run_id, c.key AS class, c.value::bigint AS n, coalesce((r.amounts->>c.key)::bigint, 0) AS amount
-             FROM night_run r, jsonb_each_text(r.counts) c WHERE c.value <> '0'),
-           stands AS (
-             SELECT run_id, class, count(*) AS n, sum(coalesce(there_principal, here_principal) + coalesce(there_penalty, here_penalty)) AS amount
-             FROM night_line GROUP BY run_id, class)
-           SELECT format('night_run %s: it says %s %s of %s, its lines are %s of %s', run_id, coalesce(s.n, 0), class, coalesce(s.amount, 0), coalesce(t.n, 0), coalesce(t.amount, 0)) AS "offender!"
-           FROM said s FULL JOIN stands t USING (run_id, class)
-           WHERE (s.n, s.amount) IS DISTINCT FROM (t.n, t.amount)
-           LIMIT 1"#
-    )
-    .fetch_optional(connection)
-    .await
-}
-
-/// Where a line of ours differs from the file's row, it stands in full in `ours`; else the row's own key names it.
-async fn not_our_line(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"WITH ours AS (
-             SELECT n.run_id, n.ordinal, n.class, n.authority, coalesce((n.ours::jsonb->>'reference')::uuid, n.reference) AS reference,
-                    coalesce(n.ours::jsonb->>'due_on', n.due_on::text) AS due_on, coalesce(n.ours::jsonb->>'code', n.code) AS code,
-                    coalesce(n.ours::jsonb->>'beneficiary', n.beneficiary) AS beneficiary, abs(n.here_principal) AS principal, abs(n.here_penalty) AS penalty
-             FROM night_line n WHERE n.here_principal IS NOT NULL)
-           SELECT format('night_line %s/%s (%s): no leg of ours has %s %s for %s of %s + %s under reference %s', o.run_id, o.ordinal, o.class, o.code, o.due_on, o.beneficiary,
-                         o.principal, o.penalty, o.reference) AS "offender!"
-           FROM ours o LEFT JOIN payment_leg l ON l.reference = o.reference AND l.authority = o.authority
-           WHERE NOT EXISTS (
-             SELECT FROM jsonb_array_elements(l.periods) period, jsonb_array_elements(period->'lines') line
-             WHERE (period->>'due_on', line->>'code', line->>'beneficiary', (line->>'principal')::bigint, (line->>'penalty')::bigint)
-                   = (o.due_on, o.code, o.beneficiary, o.principal, o.penalty))
-           LIMIT 1"#
-    )
-    .fetch_optional(connection)
-    .await
 }
 
 async fn claimed_by_no_run(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {

@@ -6,7 +6,7 @@ use super::Check;
 use crate::db::MIGRATOR;
 
 /// Tables whose rows are history.
-const APPEND_ONLY: [&str; 14] = [
+const APPEND_ONLY: [&str; 15] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -21,10 +21,11 @@ const APPEND_ONLY: [&str; 14] = [
     "night_run",
     "night_input",
     "night_line",
+    "night_matched",
 ];
 
 /// Triggers without which a row could be changed or a hold resolved in part.
-const TRIGGERS: [(&str, &str); 20] = [
+const TRIGGERS: [(&str, &str); 21] = [
     ("transfer", "transfer_append_only"),
     ("transfer", "transfer_no_truncate"),
     ("transfer", "transfer_resolution_adds_up"),
@@ -41,6 +42,7 @@ const TRIGGERS: [(&str, &str); 20] = [
     ("night_run", "night_run_append_only"),
     ("night_input", "night_input_append_only"),
     ("night_line", "night_line_append_only"),
+    ("night_matched", "night_matched_append_only"),
     ("payment_leg", "leg_keeps_its_word"),
     ("booking", "booking_append_only"),
     ("agent_float", "float_seq_grows"),
@@ -48,7 +50,7 @@ const TRIGGERS: [(&str, &str); 20] = [
 ];
 
 /// Unique indexes by which exactly once is exact.
-const UNIQUE: [&str; 16] = [
+const UNIQUE: [&str; 17] = [
     "transfer_pkey",
     "transfer_resolved_once",
     "idempotency_key_pkey",
@@ -63,6 +65,7 @@ const UNIQUE: [&str; 16] = [
     "bank_deposit_key",
     "case_once",
     "night_run_revision_key",
+    "night_matched_pkey",
     "settlement_file_pkey",
     "settlement_claim_line",
 ];

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::support::World;
 
 /// Tables whose rows are history.
-const HISTORY: [&str; 14] = [
+const HISTORY: [&str; 15] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -21,6 +21,7 @@ const HISTORY: [&str; 14] = [
     "night_run",
     "night_input",
     "night_line",
+    "night_matched",
     "settlement_resolution",
 ];
 

@@ -162,7 +162,7 @@ async fn the_role_of_the_application_owns_nothing_and_has_no_right_that_history_
         "SELECT DISTINCT table_name::text FROM information_schema.column_privileges
          WHERE grantee = 'samsat_app' AND privilege_type = 'UPDATE' AND table_name IN
            ('transfer', 'audit_event', 'lookup', 'idempotency_key', 'evidence', 'receipt', 'receipt_copy', 'bank_deposit', 'account',
-            'settlement_file', 'settlement_part', 'night_run', 'night_input', 'night_line', 'settlement_resolution', '_sqlx_migrations')",
+            'settlement_file', 'settlement_part', 'night_run', 'night_input', 'night_line', 'night_matched', 'settlement_resolution', '_sqlx_migrations')",
     )
     .fetch_all(&mut admin)
     .await

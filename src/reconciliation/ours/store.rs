@@ -4,36 +4,121 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::PgConnection;
+use futures_util::TryStreamExt;
 use sqlx::types::Json;
+use sqlx::{Executor, PgConnection};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::claim_store::matched_elsewhere;
 use super::{Door, Earlier, Leg, LineKey, Reversal, Standing};
 use crate::domain::{Authority, Beneficiary, BillPeriod, BusinessDate, PaymentId, Reference};
 use crate::reconciliation::row::{DocumentId, RowStatus};
 
+/// Bytes of the stream that are handed over together.
+const BATCH_BYTES: usize = 256 * 1024;
+
 /// Legs in one page: some megabytes, and well within the statement timeout.
 pub(crate) const PAGE: i64 = 5_000;
 
-/// References of legs that the authority booked on `date`, after `after`, one page.
-pub(crate) async fn booked_on(
+/// Streams in the order of references what a plain match asks of the legs that the authority booked on `date`.
+pub(crate) async fn stream_booked(
     connection: &mut PgConnection,
     authority: Authority,
     date: BusinessDate,
-    after: Reference,
-) -> Result<Vec<Reference>, sqlx::Error> {
-    let references = sqlx::query_scalar!(
-        "SELECT l.reference FROM booking b JOIN payment_leg l USING (payment_id, ordinal)
-         WHERE b.authority = $1 AND b.business_date = $2 AND (b.payment_id, b.ordinal) > (payment_of($3), get_byte(uuid_send($3), 15) - 1)
-         ORDER BY b.payment_id, b.ordinal LIMIT $4",
+    listener: mpsc::Sender<Vec<u8>>,
+) -> Result<(), sqlx::Error> {
+    // Payments' ids tell when they were taken, and nearly all that a day books were taken on it or the evening before.
+    let around = (id_at(date.previous()), id_at(date.next().next()));
+    let span = sqlx::query!(
+        "WITH around AS NOT MATERIALIZED (SELECT payment_id FROM booking WHERE authority = $1 AND business_date = $2 AND payment_id >= $3 AND payment_id < $4)
+         SELECT (SELECT payment_id FROM around ORDER BY payment_id LIMIT 1) AS first,
+                (SELECT payment_id FROM around ORDER BY payment_id DESC LIMIT 1) AS last",
         authority.as_str(),
         date.date(),
-        after.0,
-        PAGE
+        around.0,
+        around.1
     )
-    .fetch_all(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(references.into_iter().map(Reference).collect())
+    let (first, last) = span.first.zip(span.last).unwrap_or((around.0, around.0));
+    connection.execute("SET LOCAL jit = off; SET LOCAL statement_timeout = '30min'; SET LOCAL idle_in_transaction_session_timeout = '30min'; SET LOCAL max_parallel_workers_per_gather = 0").await?;
+    let day = Day { authority, date };
+    // The rest is looked up one by one: a doubt that ended late, a clock that was wrong.
+    copy(connection, &day.one_by_one(&format!("b.payment_id < '{first}'")), &listener).await?;
+    // Legs and payments lie in this order, so that side by side they are read once, without a sort or a look-up.
+    connection
+        .execute(
+            "SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off",
+        )
+        .await?;
+    copy(connection, &day.side_by_side(first, last), &listener).await?;
+    connection
+        .execute("SET LOCAL enable_sort = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = on")
+        .await?;
+    copy(connection, &day.one_by_one(&format!("b.payment_id > '{last}'")), &listener).await
+}
+
+/// Before every id that was made on a date, after all that were made earlier.
+fn id_at(date: BusinessDate) -> Uuid {
+    let millis = u128::try_from(date.begins_at().timestamp_millis()).unwrap_or_default();
+    Uuid::from_u128(millis << 80)
+}
+
+/// Whose legs are streamed. Nothing but a name of ours, a date and ids stands in the statements.
+struct Day {
+    authority: Authority,
+    date: BusinessDate,
+}
+
+impl Day {
+    fn columns(&self) -> String {
+        let date = self.date;
+        format!(
+            "l.reference, l.document_id, l.number, p.plate,
+             l.reversal_state IS NOT NULL
+               OR l.reference IN (SELECT reference FROM settlement_claim WHERE business_date <> '{date}')
+               OR l.reference IN (SELECT reference FROM settlement_resolution), l.periods"
+        )
+    }
+
+    fn side_by_side(&self, first: Uuid, last: Uuid) -> String {
+        let (Self { authority, date }, columns) = (self, self.columns());
+        format!(
+            "COPY (SELECT {columns} FROM payment_leg l JOIN payment p ON p.payment_id = l.payment_id
+                   WHERE l.payment_id BETWEEN '{first}' AND '{last}' AND p.payment_id BETWEEN '{first}' AND '{last}'
+                     AND l.authority = '{authority}' AND l.business_date = '{date}'
+                   ORDER BY l.payment_id, l.ordinal) TO STDOUT (FORMAT binary)"
+        )
+    }
+
+    fn one_by_one(&self, which: &str) -> String {
+        let (Self { authority, date }, columns) = (self, self.columns());
+        format!(
+            "COPY (SELECT {columns} FROM booking b JOIN payment_leg l USING (payment_id, ordinal) JOIN payment p USING (payment_id)
+                   WHERE b.authority = '{authority}' AND b.business_date = '{date}' AND {which}
+                   ORDER BY b.payment_id, b.ordinal) TO STDOUT (FORMAT binary)"
+        )
+    }
+}
+
+async fn copy(
+    connection: &mut PgConnection,
+    statement: &str,
+    listener: &mpsc::Sender<Vec<u8>>,
+) -> Result<(), sqlx::Error> {
+    let mut rows = connection.copy_out_raw(statement).await?;
+    let mut batch = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
+    while let Some(row) = rows.try_next().await? {
+        batch.extend_from_slice(&row);
+        if batch.len() >= BATCH_BYTES {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4));
+            // Nobody may listen any more, but a stream that is left unread would leave the connection in its middle.
+            drop(listener.send(full).await);
+        }
+    }
+    drop(listener.send(batch).await);
+    Ok(())
 }
 
 /// References of legs that the authority reversed on `date` and had booked on another, after `after`, one page.
@@ -144,7 +229,12 @@ pub(crate) async fn legs(
     )
     .fetch_all(&mut *connection)
     .await?;
-    let mut claims = claims_elsewhere(connection, night.date, &ids).await?;
+    let mut claims = claims_elsewhere(&mut *connection, night.date, &ids).await?;
+    let booked =
+        rows.iter().filter_map(|row| row.business_date.map(|on| (row.reference, BusinessDate::from(on))));
+    for (key, on) in matched_elsewhere(connection, night, booked).await? {
+        claims.entry(key.reference.0).or_default().push((key, on));
+    }
     rows.into_iter().map(|row| row.leg(night, &mut claims)).collect()
 }
 
@@ -234,6 +324,6 @@ impl LegRow {
     }
 }
 
-fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+pub(super) fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(what.into())
 }

@@ -5,32 +5,38 @@
 //! classified again. Cases are opened once for all time; finding a line closes the case of its absence.
 
 mod cases;
+mod line_store;
+mod lines;
 pub(crate) mod store;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sqlx::PgConnection;
-use uuid::Uuid;
+use tokio::sync::mpsc;
 
-use super::balance::{ByClass, Imbalance};
+use super::balance::Imbalance;
 use super::chain::{self, Misfit};
-use super::class::Class;
 use super::classify::Classification;
-use super::matching::Item;
 use super::ours::LineKey;
 use super::report::Report;
-use super::result::{self, RULE_VERSION, ResultDigest, ResultLine};
+use super::result;
 use super::schedule::{self, Lease};
-use super::settlement::Settlement;
+use super::staging::Staged;
 use crate::audit;
-use crate::domain::{Authority, BusinessDate, RunId, Rupiah, Timestamp};
+use crate::domain::{BusinessDate, RunId, Timestamp};
 use crate::receipt::SigningKey;
-use crate::upstream::SignedFile;
+use lines::{Piece, Summary, WriteError};
 
 /// Rows written in one statement.
 const BATCH: usize = 4_000;
+/// Chunks of matched lines written in one statement, a megabyte.
+const CHUNKS: usize = 16;
+/// Chunks that may wait to be stored while the file's parts are.
+const PIECES_WAITING: usize = 256;
+/// Parts of a file written in one statement.
+const PARTS: usize = 8;
 
 /// Why nothing was published.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +53,15 @@ pub enum PublishError {
     /// Another gateway has the night by now.
     #[error("another gateway has the night by now")]
     LeaseLost,
-    /// A sum is no amount.
+    /// A row or a line of ours stands in no line or in several, or a sum is no amount.
     #[error("not balanced: {0}")]
     Imbalance(#[from] Imbalance),
+    /// What was kept beside memory cannot be read back.
+    #[error("a spool of the night: {0}")]
+    Spool(#[from] std::io::Error),
+    /// The lines could not be written down.
+    #[error("the lines could not be written down: {0}")]
+    Lines(String),
 }
 
 /// A classified night, ready to be published.
@@ -61,8 +73,10 @@ pub(crate) struct Publication<'a> {
     pub(crate) lease: Option<Lease>,
     /// Signs the result.
     pub(crate) key: &'a SigningKey,
+    /// How many runs other dates had when it was classified.
+    pub(crate) others: i64,
     /// Each authority's file, classified, and as it was signed.
-    pub(crate) sides: Vec<(&'a Classification, &'a SignedFile)>,
+    pub(crate) sides: [(Arc<Classification>, Arc<Staged>); 2],
 }
 
 /// Publishes in the caller's transaction.
@@ -70,7 +84,7 @@ pub(crate) async fn publish(
     connection: &mut PgConnection,
     publication: &Publication<'_>,
 ) -> Result<Report, PublishError> {
-    let Publication { date, at, lease, key, ref sides } = *publication;
+    let Publication { date, at, lease, key, others, ref sides } = *publication;
     let run_id = RunId::new();
     store::lock(connection).await?;
     if let Some(lease) = lease
@@ -78,18 +92,16 @@ pub(crate) async fn publish(
     {
         return Err(PublishError::LeaseLost);
     }
+    // A plain match claims its line without a row, so any other night published meanwhile may have claimed it.
+    if store::runs_of_other_dates(connection, date).await? != others {
+        return Err(PublishError::ClaimTaken);
+    }
     let revision = store::next_revision(connection, date).await?;
-    for (side, signed) in sides {
-        take_file(connection, side, signed, at).await?;
-    }
-    store::release_claims(connection, date).await?;
-    let mut summary = Summary::new(date, sides);
-    for (side, _) in sides {
-        claim(connection, run_id, side).await?;
-        summary.add(side)?;
-    }
+    let summary = store_lines(connection, publication, run_id).await?;
+    let found = summary.found.clone();
     let (opened, carried) = cases::open(connection, publication).await?;
     store::close_found(connection, run_id, at).await?;
+    store::close_found_plainly(connection, &found, at).await?;
     let report = summary.report(run_id, revision, (opened, carried));
     let signature = STANDARD.encode(key.sign(report.statement().as_bytes()));
     store::insert_run(connection, &report, &signature, at).await?;
@@ -97,7 +109,6 @@ pub(crate) async fn publish(
         store::insert_input(connection, run_id, &side.file.header).await?;
         store::close_file_missing(connection, side.file.header.sender, date, at).await?;
     }
-    write_lines(connection, run_id, sides).await?;
     let facts = serde_json::json!({
         "date": date, "revision": revision, "result_sha256": report.result_sha256, "inputs": report.inputs,
     });
@@ -105,10 +116,52 @@ pub(crate) async fn publish(
     Ok(report)
 }
 
+/// Stores the files and every line. The lines are hashed on one core while the database stores on the other.
+async fn store_lines(
+    connection: &mut PgConnection,
+    publication: &Publication<'_>,
+    run_id: RunId,
+) -> Result<Summary, PublishError> {
+    let Publication { date, at, ref sides, .. } = *publication;
+    let watched = store::open_missing(connection).await?;
+    let (hand_on, mut pieces) = mpsc::channel(PIECES_WAITING);
+    let writing = {
+        let sides: Vec<_> = sides.iter().map(|(side, _)| Arc::clone(side)).collect();
+        tokio::task::spawn_blocking(move || {
+            lines::write(&sides, &watched, |piece| hand_on.blocking_send(piece).is_ok())
+        })
+    };
+    for (side, staged) in sides {
+        take_file(connection, side, staged, at).await?;
+    }
+    store::release_claims(connection, date).await?;
+    for (side, _) in sides {
+        claim(connection, run_id, side).await?;
+    }
+    let mut chunks = Vec::with_capacity(CHUNKS);
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Piece::Matched(chunk) => chunks.push(chunk),
+            Piece::Lines(lines) => line_store::insert_lines(connection, run_id, &lines).await?,
+        }
+        if chunks.len() >= CHUNKS {
+            line_store::insert_matched(connection, run_id, &chunks).await?;
+            chunks.clear();
+        }
+    }
+    line_store::insert_matched(connection, run_id, &chunks).await?;
+    match writing.await {
+        Ok(Ok(summary)) => Ok(summary),
+        Ok(Err(WriteError::Imbalance(imbalance))) => Err(imbalance.into()),
+        Ok(Err(error)) => Err(PublishError::Lines(error.to_string())),
+        Err(error) => Err(PublishError::Lines(error.to_string())),
+    }
+}
+
 async fn take_file(
     connection: &mut PgConnection,
     side: &Classification,
-    signed: &SignedFile,
+    staged: &Staged,
     at: Timestamp,
 ) -> Result<(), PublishError> {
     let header = &side.file.header;
@@ -117,8 +170,12 @@ async fn take_file(
     if taken.iter().any(|known| known.date == header.date && known.revision == header.revision) {
         return Ok(());
     }
-    store::insert_file(connection, &side.file, signed, at).await?;
-    Ok(store::insert_parts(connection, header, &signed.bytes).await?)
+    store::insert_file(connection, &side.file, &staged.signature, at).await?;
+    for from in (0..staged.bytes.len()).step_by(PARTS) {
+        let parts = staged.bytes.some(from, PARTS)?;
+        line_store::insert_parts(connection, header, from, &parts).await?;
+    }
+    Ok(())
 }
 
 async fn claim(
@@ -134,81 +191,4 @@ async fn claim(
         }
     }
     Ok(())
-}
-
-async fn write_lines(
-    connection: &mut PgConnection,
-    run_id: RunId,
-    sides: &[(&Classification, &SignedFile)],
-) -> Result<(), PublishError> {
-    let mut ordinal = 1;
-    for (side, _) in sides {
-        for items in side.items.chunks(BATCH) {
-            let lines: Vec<ResultLine> = lines(&side.file, items).collect();
-            store::insert_lines(connection, run_id, ordinal, &lines).await?;
-            ordinal += i32::try_from(lines.len()).unwrap_or_default();
-        }
-    }
-    Ok(())
-}
-
-fn lines<'a>(file: &'a Settlement, items: &'a [Item]) -> impl Iterator<Item = ResultLine> + 'a {
-    items.iter().filter_map(move |item| result::line(file, item))
-}
-
-/// What a run's report says of its lines.
-struct Summary {
-    date: BusinessDate,
-    inputs: Vec<super::report::Input>,
-    digest: ResultDigest,
-    by_class: ByClass,
-    lines: u64,
-    resolved: std::collections::BTreeSet<Uuid>,
-}
-
-impl Summary {
-    fn new(date: BusinessDate, sides: &[(&Classification, &SignedFile)]) -> Self {
-        let hashes: Vec<(Authority, [u8; 32])> =
-            sides.iter().map(|(side, _)| (side.file.header.sender, side.file.sha256)).collect();
-        Self {
-            date,
-            inputs: sides.iter().map(|(side, _)| super::report::Input::of(&side.file)).collect(),
-            digest: ResultDigest::new(date, RULE_VERSION, &hashes),
-            by_class: ByClass::default(),
-            lines: 0,
-            resolved: std::collections::BTreeSet::new(),
-        }
-    }
-
-    fn add(&mut self, side: &Classification) -> Result<(), Imbalance> {
-        for item in &side.items {
-            let Some(line) = result::line(&side.file, item) else { continue };
-            self.digest.add(&line);
-            self.by_class.add(item.class, line.amount().unwrap_or(Rupiah::ZERO))?;
-            self.lines += 1;
-            if item.class == Class::DoubtResolved {
-                self.resolved.insert(line.reference);
-            }
-        }
-        Ok(())
-    }
-
-    fn report(self, run_id: RunId, revision: i32, (opened, carried): (u64, u64)) -> Report {
-        let counts: BTreeMap<String, u64> = self.by_class.counts();
-        Report {
-            date: self.date,
-            run_id,
-            revision,
-            inputs: self.inputs,
-            counts,
-            amounts: self.by_class.amounts(),
-            balanced: true,
-            result_sha256: hex::encode(self.digest.finish()),
-            cases_opened: opened,
-            cases_carried: carried,
-            doubts_resolved: self.resolved.len() as u64,
-            seconds: 0,
-            lines: self.lines,
-        }
-    }
 }

@@ -5,21 +5,20 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::cases::Case;
-use crate::domain::{Authority, BusinessDate, CaseId, RunId, Rupiah, Timestamp};
+use super::lines::Watched;
+use crate::domain::{Authority, BusinessDate, CaseId, RunId, Timestamp};
 use crate::reconciliation::chain::Taken;
 use crate::reconciliation::ours::LineKey;
 use crate::reconciliation::report::Report;
-use crate::reconciliation::result::{RULE_VERSION, ResultLine};
+use crate::reconciliation::result::RULE_VERSION;
 use crate::reconciliation::settlement::{Header, Settlement};
-use crate::upstream::SignedFile;
-
-/// Bytes of a file in one row.
-const PART_BYTES: usize = 1024 * 1024;
+use crate::upstream::FileSignature;
 
 /// Makes publishers wait for each other until the transaction ends. Writing a province's day takes longer than the
 /// session's timeouts allow, and so may the wait.
 pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT set_config('lock_timeout', '120s', true) AS a, set_config('statement_timeout', '120s', true) AS b")
+    sqlx::query!("SELECT set_config('lock_timeout', '120s', true) AS a, set_config('statement_timeout', '120s', true) AS b,
+                         set_config('idle_in_transaction_session_timeout', '120s', true) AS c")
         .fetch_one(&mut *connection)
         .await?;
     sqlx::query!("SELECT fence FROM job_lease WHERE name = 'night-publish' FOR UPDATE")
@@ -68,7 +67,7 @@ pub(crate) async fn next_revision(
 pub(crate) async fn insert_file(
     connection: &mut PgConnection,
     file: &Settlement,
-    signed: &SignedFile,
+    signed: &FileSignature,
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let header = &file.header;
@@ -82,7 +81,7 @@ pub(crate) async fn insert_file(
         i64::try_from(header.sequence).unwrap_or(i64::MAX),
         &file.sha256[..],
         &header.previous_sha256[..],
-        i32::try_from(file.rows.len()).unwrap_or(i32::MAX),
+        i32::try_from(file.count).unwrap_or(i32::MAX),
         file.total.get(),
         signed.signature,
         signed.host_timestamp,
@@ -93,25 +92,47 @@ pub(crate) async fn insert_file(
     Ok(())
 }
 
-/// Keeps a taken file byte for byte.
-pub(crate) async fn insert_parts(
-    connection: &mut PgConnection,
-    header: &Header,
-    bytes: &[u8],
-) -> Result<(), sqlx::Error> {
-    for (part_no, part) in (0_i32..).zip(bytes.chunks(PART_BYTES)) {
-        sqlx::query!(
-            "INSERT INTO settlement_part (authority, business_date, revision, part_no, bytes) VALUES ($1, $2, $3, $4, $5)",
-            header.sender.as_str(),
-            header.date.date(),
-            revision(header),
-            part_no,
-            part
-        )
-        .execute(&mut *connection)
+/// A name by which another connection sees what this transaction sees.
+pub(crate) async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT pg_export_snapshot() AS "name!""#).fetch_one(connection).await
+}
+
+/// Sees what the transaction of that name sees.
+pub(crate) async fn import_snapshot(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    // The server's own word, and still nothing but what it writes there is let into a statement.
+    let plain = name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let name = if plain { name } else { "" };
+    sqlx::query(sqlx::AssertSqlSafe(format!("SET TRANSACTION SNAPSHOT '{name}'")))
+        .execute(connection)
         .await?;
-    }
     Ok(())
+}
+
+/// How many runs other dates have: it only grows.
+pub(crate) async fn runs_of_other_dates(
+    connection: &mut PgConnection,
+    date: BusinessDate,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM night_run WHERE business_date <> $1"#, date.date())
+        .fetch_one(connection)
+        .await
+}
+
+/// The lines that a night missed in a file and whose cases are open.
+pub(crate) async fn open_missing(connection: &mut PgConnection) -> Result<Watched, sqlx::Error> {
+    let keys = sqlx::query_scalar!(
+        "SELECT line_key FROM case_file
+         WHERE class = 'MISSING_UPSTREAM' AND side = 'HERE' AND origin = 'night' AND closed_at IS NULL"
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut watched = Watched::new();
+    for key in keys {
+        if let Some(reference) = key.split('/').next().and_then(|reference| reference.parse().ok()) {
+            watched.entry(reference).or_default().push(key);
+        }
+    }
+    Ok(watched)
 }
 
 /// Publishes a run.
@@ -157,58 +178,6 @@ pub(crate) async fn insert_input(
         header.sender.as_str(),
         header.date.date(),
         revision(header)
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Writes lines in canonical order, beginning with `first`.
-pub(crate) async fn insert_lines(
-    connection: &mut PgConnection,
-    run_id: RunId,
-    first: i32,
-    lines: &[ResultLine],
-) -> Result<(), sqlx::Error> {
-    let of = |text: fn(&ResultLine) -> &str| {
-        lines.iter().map(|line| text(line).to_owned()).collect::<Vec<String>>()
-    };
-    let maybe = |text: fn(&ResultLine) -> &Option<String>| {
-        lines.iter().map(|line| text(line).clone()).collect::<Vec<_>>()
-    };
-    let money = |amount: fn(&ResultLine) -> Option<Rupiah>| {
-        lines.iter().map(|line| amount(line).map(Rupiah::get)).collect::<Vec<Option<i64>>>()
-    };
-    let ordinals: Vec<i32> = (first..).take(lines.len()).collect();
-    let references: Vec<Uuid> = lines.iter().map(|line| line.reference).collect();
-    let due: Vec<NaiveDate> = lines.iter().map(|line| line.due_on.date()).collect();
-    let line_nos: Vec<Option<i32>> = lines.iter().map(|line| line.line_no).collect();
-    sqlx::query!(
-        "INSERT INTO night_line (run_id, ordinal, class, note, authority, reference, due_on, code, beneficiary, status,
-                                 number, document_id, plate, here_principal, here_penalty, there_principal, there_penalty,
-                                 line_no, ours)
-         SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::date[], $8::text[],
-                                  $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
-                                  $15::bigint[], $16::bigint[], $17::bigint[], $18::int[], $19::text[])",
-        run_id.0,
-        &ordinals,
-        &of(|line| &line.class),
-        &of(|line| &line.note),
-        &of(|line| &line.authority),
-        &references,
-        &due,
-        &of(|line| &line.code),
-        &of(|line| &line.beneficiary),
-        &of(|line| &line.status),
-        &maybe(|line| &line.number) as &[Option<String>],
-        &maybe(|line| &line.document_id) as &[Option<String>],
-        &of(|line| &line.plate),
-        &money(|line| line.here_principal) as &[Option<i64>],
-        &money(|line| line.here_penalty) as &[Option<i64>],
-        &money(|line| line.there_principal) as &[Option<i64>],
-        &money(|line| line.there_penalty) as &[Option<i64>],
-        &line_nos as &[Option<i32>],
-        &maybe(|line| &line.ours) as &[Option<String>]
     )
     .execute(connection)
     .await?;
@@ -309,6 +278,23 @@ pub(crate) async fn close_found(
     Ok(())
 }
 
+/// Closes the cases of lines that this run found as plain matches.
+pub(crate) async fn close_found_plainly(
+    connection: &mut PgConnection,
+    line_keys: &[String],
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE case_file SET closed_at = $2, resolution = 'FOUND_IN_FILE'
+         WHERE class = 'MISSING_UPSTREAM' AND side = 'HERE' AND origin = 'night' AND closed_at IS NULL AND line_key = ANY($1)",
+        line_keys,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Closes the case of a file that had not come.
 pub(crate) async fn close_file_missing(
     connection: &mut PgConnection,
@@ -350,7 +336,7 @@ pub(crate) async fn open_file_missing(
     Ok(())
 }
 
-fn revision(header: &Header) -> i32 {
+pub(super) fn revision(header: &Header) -> i32 {
     // The reader lets no revision through that is larger.
     i32::try_from(header.revision).unwrap_or(i32::MAX)
 }

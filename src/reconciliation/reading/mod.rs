@@ -3,6 +3,7 @@
 
 mod export;
 pub(crate) mod store;
+mod walk;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,9 +11,11 @@ use uuid::Uuid;
 pub use export::{HEAD as EXPORT_HEAD, text as export_text};
 
 use super::class::Class;
+use super::matched::Reader;
 use super::report::Report;
 use super::result::{ResultDigest, ResultLine};
 use crate::domain::{Authority, BusinessDate, RunId};
+use walk::{Seen, walk};
 
 /// Lines in one page of the API.
 pub const PAGE_MAX: i64 = 100;
@@ -63,10 +66,58 @@ pub async fn lines(
     wanted: Wanted,
 ) -> Result<Vec<Line>, sqlx::Error> {
     let limit = wanted.limit.clamp(1, PAGE_MAX);
-    match wanted.class {
-        Some(class) => store::lines_of_class(connection, run_id, class, (wanted.after, limit)).await,
-        None => store::lines(connection, run_id, (wanted.after, limit)).await,
+    let mut page = piece(connection, run_id, Wanted { limit, ..wanted }).await?;
+    store::name_payments(connection, &mut page).await?;
+    Ok(page)
+}
+
+/// The next lines, rows and matches merged in their order; payments are not named.
+pub(crate) async fn piece(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    Wanted { class, after, limit }: Wanted,
+) -> Result<Vec<Line>, sqlx::Error> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut lines = match class {
+        Some(class) => store::rows_of_class(connection, run_id, class, (after, limit)).await?,
+        None => store::rows(connection, run_id, (after, limit)).await?,
+    };
+    // Beyond the last row of a full page nothing is known of the rows.
+    let end = lines.last().filter(|_| lines.len() >= most).map_or(i32::MAX, |last| last.ordinal);
+    if class.is_none_or(|class| class == Class::Matched) {
+        let mut matched = matches(connection, run_id, (after, end), most).await?;
+        lines.append(&mut matched);
+        lines.sort_unstable_by_key(|line| line.ordinal);
+        lines.truncate(most);
     }
+    Ok(lines)
+}
+
+/// At most so many matched lines after one place and before another.
+async fn matches(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    (mut after, end): (i32, i32),
+    most: usize,
+) -> Result<Vec<Line>, sqlx::Error> {
+    let mut lines = vec![];
+    while let Some(chunk) = store::chunks(connection, run_id, (after, 1)).await?.pop() {
+        let mut groups = Reader::new(chunk.authority, chunk.first, &chunk.bytes).map_err(store::broken)?;
+        while let Some(group) = groups.next().map_err(store::broken)? {
+            for (ordinal, line) in group.lines().filter(|(ordinal, _)| (after + 1..end).contains(ordinal)) {
+                if lines.len() == most {
+                    return Ok(lines);
+                }
+                let line = group.line(line).map_err(store::broken)?;
+                lines.push(Line { ordinal, payment_id: None, line });
+            }
+        }
+        after = chunk.last;
+        if after >= end {
+            break;
+        }
+    }
+    Ok(lines)
 }
 
 /// The next piece of a run's export as CSV and the ordinal to go on after; none at the end. Begin with [`EXPORT_HEAD`].
@@ -78,7 +129,7 @@ pub async fn export_piece(
     run_id: RunId,
     after: i32,
 ) -> Result<Option<(String, i32)>, sqlx::Error> {
-    let lines = store::lines(connection, run_id, (after, PIECE)).await?;
+    let lines = piece(connection, run_id, Wanted { class: None, after, limit: PIECE }).await?;
     let Some(last) = lines.last().map(|line| line.ordinal) else { return Ok(None) };
     Ok(Some((lines.iter().map(|line| export_text(&line.line)).collect(), last)))
 }
@@ -108,22 +159,32 @@ pub async fn recompute(connection: &mut PgConnection, run_id: RunId) -> Result<R
     let run = store::run(connection, run_id).await?;
     let mut files: Vec<(Authority, [u8; 32])> = vec![];
     for input in store::inputs(connection, run_id).await? {
-        if store::sha256_of_parts(connection, &input).await? != input.sha256 {
+        if store::sha256_of_parts(connection, &input).await? != Some(input.sha256) {
             return Ok(Recomputed::Differs("a file's bytes"));
         }
         files.push((input.authority, input.sha256));
     }
     files.sort_unstable();
     let mut digest = ResultDigest::new(run.date, &run.rule_version, &files);
-    let (mut after, mut count) = (0, 0);
-    loop {
-        let lines = store::lines(connection, run_id, (after, PIECE)).await?;
-        let Some(last) = lines.last() else { break };
-        after = last.ordinal;
-        count += lines.len();
-        for line in &lines {
-            digest.add(&line.line);
+    let (mut count, mut text) = (0, vec![]);
+    let walked = walk(connection, run_id, |seen| {
+        match seen {
+            Seen::Matched(group) => {
+                text.clear();
+                group.text(&mut text).map_err(store::broken)?;
+                digest.add_text(&text);
+                count += group.lines().count();
+            }
+            Seen::Other(line) => {
+                digest.add(&line.line);
+                count += 1;
+            }
         }
+        Ok(())
+    });
+    match walked.await {
+        Err(sqlx::Error::Decode(_)) => return Ok(Recomputed::Differs("a chunk of lines")),
+        walked => walked?,
     }
     if usize::try_from(run.line_count) != Ok(count) {
         return Ok(Recomputed::Differs("the number of lines"));

@@ -1,6 +1,6 @@
 //! Reads what was published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use chrono::NaiveDate;
@@ -9,8 +9,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Line;
-use crate::domain::{Authority, BusinessDate, RunId, Rupiah};
+use crate::domain::{Authority, BusinessDate, Reference, RunId, Rupiah};
 use crate::reconciliation::class::Class;
+use crate::reconciliation::matched::Chunk;
 use crate::reconciliation::report::{Input, Report};
 use crate::reconciliation::result::ResultLine;
 
@@ -125,11 +126,11 @@ pub(crate) async fn inputs(
     rows.into_iter().map(|row| file(&row.authority, row.business_date, row.revision, row.sha256)).collect()
 }
 
-/// SHA-256 of a file's bytes as they are stored, part after part.
+/// SHA-256 of a file's bytes as they are stored, part after part; nothing when a part is not what was compressed.
 pub(crate) async fn sha256_of_parts(
     connection: &mut PgConnection,
     file: &TakenFile,
-) -> Result<[u8; 32], sqlx::Error> {
+) -> Result<Option<[u8; 32]>, sqlx::Error> {
     let mut context = digest::Context::new(&digest::SHA256);
     for part_no in 0_i32.. {
         let part = sqlx::query_scalar!(
@@ -143,16 +144,61 @@ pub(crate) async fn sha256_of_parts(
         .fetch_optional(&mut *connection)
         .await?;
         let Some(bytes) = part else { break };
+        let Ok(bytes) = zstd::stream::decode_all(bytes.as_slice()) else { return Ok(None) };
         context.update(&bytes);
     }
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(context.finish().as_ref());
-    Ok(sha256)
+    Ok(Some(sha256))
+}
+
+/// Chunks of matched lines that end after a place, in order.
+pub(crate) async fn chunks(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    (after, limit): (i32, i64),
+) -> Result<Vec<Chunk>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        ChunkRow,
+        "SELECT first_ordinal, last_ordinal, line_count, authority, first_reference, last_reference, bytes
+         FROM night_matched
+         WHERE run_id = $1
+           AND first_ordinal >= coalesce((SELECT max(first_ordinal) FROM night_matched WHERE run_id = $1 AND first_ordinal <= $2), 0)
+           AND last_ordinal > $2
+         ORDER BY first_ordinal LIMIT $3",
+        run_id.0,
+        after,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    let chunk = |row: ChunkRow| {
+        let authority = Authority::named(&row.authority).ok_or_else(|| broken("a chunk's authority"))?;
+        Ok(Chunk {
+            authority,
+            first: row.first_ordinal,
+            last: row.last_ordinal,
+            count: row.line_count,
+            first_reference: Reference(row.first_reference),
+            last_reference: Reference(row.last_reference),
+            bytes: row.bytes,
+        })
+    };
+    rows.into_iter().map(chunk).collect()
+}
+
+struct ChunkRow {
+    first_ordinal: i32,
+    last_ordinal: i32,
+    line_count: i32,
+    authority: String,
+    first_reference: Uuid,
+    last_reference: Uuid,
+    bytes: Vec<u8>,
 }
 
 struct LineRow {
     ordinal: i32,
-    payment_id: Option<Uuid>,
     class: String,
     note: String,
     authority: String,
@@ -179,7 +225,7 @@ impl LineRow {
         };
         Ok(Line {
             ordinal: self.ordinal,
-            payment_id: self.payment_id,
+            payment_id: None,
             line: ResultLine {
                 here_principal: money(self.here_principal)?,
                 here_penalty: money(self.here_penalty)?,
@@ -203,19 +249,19 @@ impl LineRow {
     }
 }
 
-pub(crate) async fn lines(
+/// Lines that are no plain matches, after a place.
+pub(crate) async fn rows(
     connection: &mut PgConnection,
     run_id: RunId,
     (after, limit): (i32, i64),
 ) -> Result<Vec<Line>, sqlx::Error> {
     let rows = sqlx::query_as!(
         LineRow,
-        r#"SELECT n.ordinal, l.payment_id AS "payment_id?", n.class, n.note, n.authority, n.reference, n.due_on, n.code,
-                  n.beneficiary, n.status, n.number, n.document_id, n.plate, n.here_principal, n.here_penalty,
-                  n.there_principal, n.there_penalty, n.line_no, n.ours
-           FROM night_line n LEFT JOIN payment_leg l ON l.payment_id = payment_of(n.reference) AND l.reference = n.reference
-           WHERE n.run_id = $1 AND n.ordinal > $2
-           ORDER BY n.ordinal LIMIT $3"#,
+        "SELECT ordinal, class, note, authority, reference, due_on, code, beneficiary, status, number, document_id, plate,
+                here_principal, here_penalty, there_principal, there_penalty, line_no, ours
+         FROM night_line
+         WHERE run_id = $1 AND ordinal > $2
+         ORDER BY ordinal LIMIT $3",
         run_id.0,
         after,
         limit
@@ -225,7 +271,8 @@ pub(crate) async fn lines(
     rows.into_iter().map(LineRow::line).collect()
 }
 
-pub(crate) async fn lines_of_class(
+/// The same of one class.
+pub(crate) async fn rows_of_class(
     connection: &mut PgConnection,
     run_id: RunId,
     class: Class,
@@ -233,12 +280,11 @@ pub(crate) async fn lines_of_class(
 ) -> Result<Vec<Line>, sqlx::Error> {
     let rows = sqlx::query_as!(
         LineRow,
-        r#"SELECT n.ordinal, l.payment_id AS "payment_id?", n.class, n.note, n.authority, n.reference, n.due_on, n.code,
-                  n.beneficiary, n.status, n.number, n.document_id, n.plate, n.here_principal, n.here_penalty,
-                  n.there_principal, n.there_penalty, n.line_no, n.ours
-           FROM night_line n LEFT JOIN payment_leg l ON l.payment_id = payment_of(n.reference) AND l.reference = n.reference
-           WHERE n.run_id = $1 AND n.class = $2 AND n.ordinal > $3
-           ORDER BY n.ordinal LIMIT $4"#,
+        "SELECT ordinal, class, note, authority, reference, due_on, code, beneficiary, status, number, document_id, plate,
+                here_principal, here_penalty, there_principal, there_penalty, line_no, ours
+         FROM night_line
+         WHERE run_id = $1 AND class = $2 AND ordinal > $3
+         ORDER BY ordinal LIMIT $4",
         run_id.0,
         class.as_str(),
         after,
@@ -247,4 +293,29 @@ pub(crate) async fn lines_of_class(
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(LineRow::line).collect()
+}
+
+/// Names the payment of each line whose reference is ours.
+pub(crate) async fn name_payments(
+    connection: &mut PgConnection,
+    lines: &mut [Line],
+) -> Result<(), sqlx::Error> {
+    let references: Vec<Uuid> = lines.iter().map(|line| line.line.reference).collect();
+    let rows = sqlx::query!(
+        "SELECT l.reference, l.payment_id FROM unnest($1::uuid[]) u (wanted)
+         JOIN payment_leg l ON l.payment_id = payment_of(wanted) AND l.reference = wanted",
+        &references
+    )
+    .fetch_all(connection)
+    .await?;
+    let payments: HashMap<Uuid, Uuid> = rows.into_iter().map(|row| (row.reference, row.payment_id)).collect();
+    for line in lines {
+        line.payment_id = payments.get(&line.line.reference).copied();
+    }
+    Ok(())
+}
+
+/// What is stored is not what was written.
+pub(crate) fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::Decode(what.into())
 }

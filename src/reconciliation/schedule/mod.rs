@@ -127,7 +127,7 @@ impl Schedule {
 
     /// A connection for one step: none is kept from the resolver while a night runs.
     async fn connect(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.night.pool.acquire().await
+        self.night.db.workers.acquire().await
     }
 
     /// The oldest date without a published night: from the first payment's business date to yesterday, or to the day

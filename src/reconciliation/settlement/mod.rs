@@ -13,10 +13,10 @@ use aws_lc_rs::digest;
 use super::ours::LineKey;
 use super::row::{Codes, Row, RowStatus};
 use super::{fields, row};
-use crate::domain::{Authority, BusinessDate, Rupiah, Timestamp};
+use crate::domain::{Authority, BusinessDate, Reference, Rupiah, Timestamp};
 
-/// Most `D` rows that a file may have: four of East Java's busiest days.
-pub const ROWS_MAX: usize = 4_000_000;
+/// Most `D` rows that a file may have: twenty of East Java's busiest days.
+pub const ROWS_MAX: usize = 20_000_000;
 
 /// What the first record says of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,10 @@ pub struct Header {
 pub struct Settlement {
     /// Its first record.
     pub header: Header,
-    /// Its rows, sorted by reference, then in the order of the file.
+    /// How many `D` rows it has.
+    pub count: u32,
+    /// Those of its rows that are at hand, sorted by reference, then in the order of the file: all when it was read
+    /// here, only those that match nothing at once when it was staged.
     pub rows: Vec<Row>,
     /// The line codes that its rows name by number.
     pub codes: Codes,
@@ -115,7 +118,24 @@ pub(crate) fn agrees<T: PartialEq + fmt::Display>(
 pub fn read(source: impl BufRead, sender: Authority, date: BusinessDate) -> Result<Settlement, Complaint> {
     let mut reader =
         Reader { source, digest: digest::Context::new(&digest::SHA256), line: 0, text: Vec::new() };
-    file(&mut reader, sender, date).map_err(|flaw| Complaint { sender, date, line: reader.line.max(1), flaw })
+    let keep = Keep::Rows(vec![]);
+    file(&mut reader, (sender, date), keep).map_err(|flaw| complaint(sender, date, reader.line, flaw))
+}
+
+/// Reads `sender`'s file of `date` for its first mistake alone, without keeping its rows.
+///
+/// # Errors
+/// [`Complaint`], naming the first line that is wrong.
+pub(crate) fn judge(source: impl BufRead, sender: Authority, date: BusinessDate) -> Result<(), Complaint> {
+    let mut reader =
+        Reader { source, digest: digest::Context::new(&digest::SHA256), line: 0, text: Vec::new() };
+    let keep = Keep::References(vec![]);
+    let read = file(&mut reader, (sender, date), keep);
+    read.map(drop).map_err(|flaw| complaint(sender, date, reader.line, flaw))
+}
+
+fn complaint(sender: Authority, date: BusinessDate, line: u64, flaw: Flaw) -> Complaint {
+    Complaint { sender, date, line: line.max(1), flaw }
 }
 
 struct Reader<R> {
@@ -150,12 +170,12 @@ impl<R: BufRead> Reader<R> {
 
 fn file<R: BufRead>(
     reader: &mut Reader<R>,
-    sender: Authority,
-    date: BusinessDate,
+    (sender, date): (Authority, BusinessDate),
+    keep: Keep,
 ) -> Result<Settlement, Flaw> {
     let first = reader.next()?.ok_or(Flaw::Shape("the file is empty"))?;
     let header = header(first, sender, date)?;
-    let mut body = Body::of(sender);
+    let mut body = Body::of(sender, keep);
     loop {
         let Some(line) = reader.next()? else {
             reader.line += 1;
@@ -177,10 +197,15 @@ fn file<R: BufRead>(
     }
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(reader.digest.clone().finish().as_ref());
-    Ok(Settlement { header, rows: body.rows, codes: body.codes, total: body.total, sha256 })
+    let rows = match body.keep {
+        Keep::Rows(rows) => rows,
+        Keep::References(_) => vec![],
+    };
+    Ok(Settlement { header, count: body.count, rows, codes: body.codes, total: body.total, sha256 })
 }
 
-fn header(line: &str, sender: Authority, date: BusinessDate) -> Result<Header, Flaw> {
+/// Reads the first record.
+pub(crate) fn header(line: &str, sender: Authority, date: BusinessDate) -> Result<Header, Flaw> {
     let mut parts = Vec::with_capacity(10);
     fields::split(line, &mut parts)?;
     let [kind, version, from, to, day, sequence, revision, previous, created, currency] = parts.as_slice()
@@ -208,10 +233,19 @@ fn header(line: &str, sender: Authority, date: BusinessDate) -> Result<Header, F
     })
 }
 
+/// What is kept of the rows.
+enum Keep {
+    Rows(Vec<Row>),
+    /// Enough to count them.
+    References(Vec<Reference>),
+}
+
 /// The rows so far and what the trailer must say of them.
 struct Body {
     sender: Authority,
-    rows: Vec<Row>,
+    keep: Keep,
+    count: u32,
+    number: Option<Arc<str>>,
     codes: Codes,
     per_code: Vec<Rupiah>,
     principal: Rupiah,
@@ -220,10 +254,12 @@ struct Body {
 }
 
 impl Body {
-    fn of(sender: Authority) -> Self {
+    fn of(sender: Authority, keep: Keep) -> Self {
         Self {
             sender,
-            rows: vec![],
+            keep,
+            count: 0,
+            number: None,
             codes: Codes::default(),
             per_code: vec![],
             principal: Rupiah::ZERO,
@@ -233,16 +269,15 @@ impl Body {
     }
 
     fn take(&mut self, parts: &[std::borrow::Cow<'_, str>]) -> Result<(), Flaw> {
-        if self.rows.len() >= ROWS_MAX {
+        if self.count as usize >= ROWS_MAX {
             return Err(Flaw::Shape("more rows than a day can have"));
         }
-        let previous = self.rows.last().map(|row| &row.number);
-        let row = row::read(parts, &mut self.codes, previous)?;
+        let row = row::read(parts, &mut self.codes, self.number.as_ref())?;
         if !row::number_fits(self.sender, &row.number) {
             return Err(Flaw::Field("host's number"));
         }
-        let expected = self.rows.last().map_or(1, |last| last.line_no + 1);
-        agrees("line number", &expected, &row.line_no)?;
+        agrees("line number", &(self.count + 1), &row.line_no)?;
+        self.count += 1;
         let out_of_range = |_| Flaw::Shape("a sum is out of range");
         let amount = row.amount().map_err(out_of_range)?;
         self.principal = self.principal.plus(row.principal).map_err(out_of_range)?;
@@ -252,36 +287,80 @@ impl Body {
         if let Some(sum) = self.per_code.get_mut(usize::from(row.code.0)) {
             *sum = sum.plus(amount).map_err(out_of_range)?;
         }
-        self.rows.push(row);
+        self.number = Some(row.number.clone());
+        match &mut self.keep {
+            Keep::Rows(rows) => rows.push(row),
+            Keep::References(references) => references.push(row.reference),
+        }
         Ok(())
     }
 
     /// Compares with the trailer; leaves the rows sorted by reference.
     fn agrees_with(&mut self, parts: &[std::borrow::Cow<'_, str>]) -> Result<(), Flaw> {
+        let distinct = match &mut self.keep {
+            Keep::Rows(rows) => {
+                rows.sort_unstable_by_key(|row| (row.reference, row.line_no));
+                rows.chunk_by(|a, b| a.reference == b.reference).count()
+            }
+            Keep::References(references) => {
+                references.sort_unstable();
+                references.chunk_by(|a, b| a == b).count()
+            }
+        };
+        let sums = Sums {
+            count: self.count,
+            principal: self.principal,
+            penalty: self.penalty,
+            total: self.total,
+            codes: &self.codes,
+            per_code: &self.per_code,
+        };
+        sums.agree_with(parts, Some(distinct)).map(drop)
+    }
+}
+
+/// What a trailer must say.
+pub(crate) struct Sums<'a> {
+    pub(crate) count: u32,
+    pub(crate) principal: Rupiah,
+    pub(crate) penalty: Rupiah,
+    pub(crate) total: Rupiah,
+    pub(crate) codes: &'a Codes,
+    pub(crate) per_code: &'a [Rupiah],
+}
+
+impl Sums<'_> {
+    /// Compares; how many references there are may be unknown as yet. Says how many the trailer counts.
+    pub(crate) fn agree_with(
+        &self,
+        parts: &[std::borrow::Cow<'_, str>],
+        distinct: Option<usize>,
+    ) -> Result<u64, Flaw> {
         let [_, count, references, principal, penalty, total, per_code] = parts else {
             return Err(Flaw::Shape("a trailer has seven fields"));
         };
-        self.rows.sort_unstable_by_key(|row| (row.reference, row.line_no));
-        let distinct = self.rows.chunk_by(|a, b| a.reference == b.reference).count();
-        agrees("count of rows", &self.rows.len().to_string(), &count.to_string())?;
-        agrees("count of references", &distinct.to_string(), &references.to_string())?;
+        agrees("count of rows", &self.count.to_string(), &count.to_string())?;
+        if let Some(distinct) = distinct {
+            agrees("count of references", &distinct.to_string(), &references.to_string())?;
+        }
         agrees("sum of principals", &self.principal.get().to_string(), &principal.to_string())?;
         agrees("sum of penalties", &self.penalty.get().to_string(), &penalty.to_string())?;
         agrees("total", &self.total.get().to_string(), &total.to_string())?;
         let sums: Vec<String> = self
             .codes
             .names()
-            .zip(&self.per_code)
+            .zip(self.per_code)
             .map(|(code, sum)| format!("{code}={}", sum.get()))
             .collect();
-        agrees("totals per code", &sums.join(";"), &per_code.to_string())
+        agrees("totals per code", &sums.join(";"), &per_code.to_string())?;
+        fields::count(references).ok_or(Flaw::Field("count of references"))
     }
 }
 
 impl Settlement {
     /// The rows of one reference, in the order of the file.
     #[must_use]
-    pub fn rows_of(&self, reference: crate::domain::Reference) -> std::ops::Range<usize> {
+    pub fn rows_of(&self, reference: Reference) -> std::ops::Range<usize> {
         let from = self.rows.partition_point(|row| row.reference < reference);
         let to = from
             + self.rows.get(from..).unwrap_or_default().partition_point(|row| row.reference == reference);

@@ -49,15 +49,34 @@ async fn lines_are_read_by_class_and_page_and_the_export_has_them_all() {
 #[tokio::test]
 async fn a_published_run_recomputes_to_its_hash_and_a_changed_row_does_not() {
     let world = World::new().await;
-    pay(&world, 2).await;
+    pay(&world, 3).await;
     let today = today(&world);
     close(&world, today);
+    world.faults(json!([planted("BAPENDA", "amount_off")]));
     let run = reconciles(&world.night, today).await.unwrap().run_id;
     let mut connection = world.app.db.requests.acquire().await.unwrap();
     assert_eq!(reading::recompute(&mut connection, run).await.unwrap(), Recomputed::Agrees);
-    for (table, change, differs) in [
-        ("night_line", "SET there_penalty = there_penalty + 1 WHERE ordinal = 2", "a line"),
-        ("settlement_part", "SET bytes = bytes || '\\x0a' WHERE authority = 'BAPENDA'", "a file's bytes"),
+    let of_bapenda = "authority = 'BAPENDA'";
+    let flipped = |table: &str, at: &str| {
+        let change =
+            format!("SET bytes = set_byte(bytes, {at}, get_byte(bytes, {at}) # 1) WHERE {of_bapenda}");
+        (table.to_owned(), change.clone(), change)
+    };
+    let row = |change: &str| format!("SET there_penalty = there_penalty {change} WHERE class = 'AMOUNT'");
+    for ((table, change, back), differs) in [
+        (("night_line".to_owned(), row("+ 1"), row("- 1")), "a line"),
+        // The last byte of a chunk is the last line's penalty.
+        (flipped("night_matched", "length(bytes) - 1"), "a line"),
+        (flipped("night_matched", "0"), "a chunk of lines"),
+        (flipped("settlement_part", "length(bytes) - 1"), "a file's bytes"),
+        (
+            (
+                "settlement_part".to_owned(),
+                format!("SET bytes = bytes || '\\x0a' WHERE {of_bapenda}"),
+                format!("SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE {of_bapenda}"),
+            ),
+            "a file's bytes",
+        ),
     ] {
         let refused = sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE {table} {change}")))
             .execute(&mut world.admin_connection().await)
@@ -66,7 +85,9 @@ async fn a_published_run_recomputes_to_its_hash_and_a_changed_row_does_not() {
         plants(&world, format!("ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")).await;
         plants(&world, format!("UPDATE {table} {change}")).await;
         assert_eq!(reading::recompute(&mut connection, run).await.unwrap(), Recomputed::Differs(differs));
-        plants(&world, format!("UPDATE {table} {}", change.replace("+ 1", "- 1"))).await;
+        plants(&world, format!("UPDATE {table} {back}")).await;
+        plants(&world, format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")).await;
+        assert_eq!(reading::recompute(&mut connection, run).await.unwrap(), Recomputed::Agrees);
     }
     drop(connection);
 }

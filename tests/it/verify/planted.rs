@@ -160,8 +160,11 @@ async fn what_is_wrong_on_paper_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_the_night_is_found() {
     each_is_found(&[
-        planted(&[12], "UPDATE night_line SET plate = 'L1A' WHERE ordinal = 1"),
-        planted(&[12], "DELETE FROM night_line WHERE ordinal = 1"),
+        planted(&[12], "UPDATE night_line SET plate = 'L1A' WHERE class = 'MISSING_HERE'"),
+        planted(&[12], "DELETE FROM night_line WHERE class = 'MISSING_HERE'"),
+        planted(&[12], "UPDATE night_matched SET bytes = set_byte(bytes, length(bytes) - 1, get_byte(bytes, length(bytes) - 1) # 1) WHERE authority = 'BAPENDA'"),
+        planted(&[12], "UPDATE night_matched SET bytes = substr(bytes, 1, length(bytes) - 1)"),
+        planted(&[12], "DELETE FROM night_matched WHERE authority = 'JASA_RAHARJA'"),
         planted(&[12], "UPDATE night_line SET class = 'MATCHED' WHERE class = 'MISSING_HERE'"),
         planted(&[12], "UPDATE settlement_part SET bytes = bytes || '\\x0a'::bytea WHERE authority = 'BAPENDA'"),
         planted(&[12], "UPDATE settlement_file SET host_timestamp = '2026-01-01T00:00:00+07:00' WHERE authority = 'BAPENDA'"),

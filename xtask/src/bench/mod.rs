@@ -9,6 +9,7 @@ mod journal;
 mod load;
 mod lookup;
 mod measure;
+mod night;
 mod open;
 mod pay;
 mod receipt;
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     /// Payments that `grown` begins with
     #[arg(long, value_name = "N", default_value_t = 2_000_000)]
     payments: u64,
+    /// Settlement lines of the day that `night` reconciles
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    lines: u64,
     /// Connections that `open` keeps
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     connections: usize,
@@ -70,6 +74,8 @@ enum Subject {
     Receipt,
     /// Memory with thousands of open connections
     Open,
+    /// A night of many lines
+    Night,
     /// Payments and lookups in a database that has grown
     Grown,
 }
@@ -118,6 +124,7 @@ impl Bench {
             Subject::Lookup => lookup::lookup(self).await,
             Subject::Receipt => receipt::receipt(self).await,
             Subject::Open => open::open(self).await,
+            Subject::Night => night::night(self).await,
             Subject::Grown => grown::grown(self).await,
         }
     }

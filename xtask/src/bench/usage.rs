@@ -170,8 +170,21 @@ pub(crate) fn resident_kb(id: u32) -> Result<u64> {
     parse_resident(&read(&path)?).with_context(|| format!("{path} has no VmRSS"))
 }
 
+/// The most that it has been.
+///
+/// # Errors
+/// When `/proc` does not tell.
+pub(crate) fn peak_kb(id: u32) -> Result<u64> {
+    let path = format!("/proc/{id}/status");
+    parse_memory(&read(&path)?, "VmHWM:").with_context(|| format!("{path} has no VmHWM"))
+}
+
 fn parse_resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    parse_memory(status, "VmRSS:")
+}
+
+fn parse_memory(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
