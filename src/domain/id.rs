@@ -50,7 +50,7 @@ macro_rules! ids {
 ids! {
     /// An agent: one outlet of a pesantren cooperative, with one float.
     AgentId,
-    /// A person with a role: `bapenda`, `auditor`, `admin`, later `kasir` and `penyelia`.
+    /// A person with a role: `kasir`, `penyelia`, `bapenda`, `auditor`, `admin`.
     PersonId,
     /// A lookup and its quote.
     LookupId,
@@ -68,4 +68,6 @@ ids! {
     CaseId,
     /// One run of the night.
     RunId,
+    /// One sign-in of a person at a page.
+    SessionId,
 }

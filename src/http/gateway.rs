@@ -15,6 +15,7 @@ use super::App;
 use super::ops::Ops;
 use super::route::{ops_router, router};
 use super::serve::{Limits, serve};
+use crate::agents::SignIns;
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError};
 use crate::domain::{Authority, Clock};
@@ -91,6 +92,7 @@ impl Gateway {
             key: Arc::clone(&key),
             payments: payments.clone(),
         };
+        let sign_ins = SignIns::new(&db, &clock);
         let app = App {
             config: Arc::new(config),
             clock,
@@ -98,6 +100,7 @@ impl Gateway {
             upstream,
             lookups,
             payments,
+            sign_ins,
             public_key: key.public(),
             tasks: TaskTracker::new(),
         };

@@ -7,6 +7,7 @@
 pub mod api;
 mod auth;
 mod body;
+mod counter;
 mod edge;
 mod gateway;
 mod openapi;
@@ -24,6 +25,7 @@ pub use gateway::{Gateway, Running, StartError};
 pub use openapi::document;
 pub use problem::{Problem, ProblemBody, Retry};
 
+use crate::agents::SignIns;
 use crate::config::Config;
 use crate::db::Db;
 use crate::domain::{Authority, Clock};
@@ -43,6 +45,7 @@ pub struct App {
     pub upstream: Upstream,
     pub lookups: Lookups,
     pub payments: Payments,
+    pub sign_ins: SignIns,
     pub public_key: VerifyingKey,
     /// Money steps under way; shutdown waits for them.
     pub tasks: TaskTracker,

@@ -34,6 +34,7 @@ mod step_tests;
 mod store;
 mod terms;
 mod view;
+mod withdraw;
 
 use std::sync::Arc;
 
@@ -45,7 +46,11 @@ pub use event::{Effect, Event, Forbidden, Limits};
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use terms::{Decision, FreshAssessment, StoredBooking};
-pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
+pub use view::{
+    Filter, PaymentView, Scope, Standing, lines, open_by_state, own_for_vehicle, owed_to_citizen, standing,
+    view, views,
+};
+pub use withdraw::{GivenUp, KeyOutcome};
 
 use crate::config::Config;
 use crate::db::Db;

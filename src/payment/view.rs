@@ -143,6 +143,79 @@ async fn select(
         .collect()
 }
 
+/// What changes of a payment while somebody waits for it: its state, its papers. One row by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How it stands.
+    pub state: StateName,
+    /// Bukti Titip, once issued.
+    pub titip_no: Option<String>,
+    /// Bukti Lunas, once issued.
+    pub receipt_no: Option<String>,
+}
+
+/// How an agent's payment stands; another agent's looks like none.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn standing(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    id: PaymentId,
+) -> Result<Option<Standing>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT state, titip_no, receipt_no FROM payment WHERE payment_id = $1 AND agent_id = $2",
+        id.0,
+        agent.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    let unknown = || sqlx::Error::Decode("unknown payment state".into());
+    row.map(|r| {
+        let state = StateName::named(&r.state).ok_or_else(unknown)?;
+        Ok(Standing { state, titip_no: r.titip_no, receipt_no: r.receipt_no })
+    })
+    .transpose()
+}
+
+/// An agent's own payment that holds a vehicle, open or confirmed: the newest. Found by the vehicle's locks.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn own_for_vehicle(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    plate: &str,
+) -> Result<Option<PaymentId>, sqlx::Error> {
+    let id = sqlx::query_scalar!(
+        "SELECT p.payment_id FROM vehicle_lock v JOIN payment p USING (payment_id)
+         WHERE v.plate = $1 AND p.agent_id = $2 ORDER BY v.is_open DESC, p.payment_id DESC LIMIT 1",
+        plate,
+        agent.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(PaymentId))
+}
+
+/// What an agent still owes a citizen for a payment that did not come about; none when nothing is owed.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn owed_to_citizen(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    id: PaymentId,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT amount FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 AND returned_at IS NULL",
+        id.0,
+        agent.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// A payment's lines by authority and period as that paper has them: a Titip what was quoted, a Lunas what was booked.
 ///
 /// # Errors

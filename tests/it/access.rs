@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use samsat_gateway::agents::{self, Role};
+use samsat_gateway::agents::{self, NewPerson, Role};
 use serde_json::{Value, json};
 
 use crate::support::{Client, Shape, World};
@@ -123,7 +123,10 @@ async fn person(world: &World, role: Role) -> Client {
     let now = world.clock.now();
     let mut connection = world.app.db.workers.acquire().await.unwrap();
     let name = format!("{}.akses", role.as_str());
-    let person = agents::add_person(&mut connection, &name, "no password", role, now).await.unwrap();
+    let outlet = agents::agent_by_code(&mut connection, &world.agents[0].code).await.unwrap();
+    let outlet = outlet.filter(|_| role.is_at_outlet()).map(|outlet| outlet.agent_id);
+    let new = NewPerson { outlet, ..NewPerson::named(&name, "no password", role) };
+    let person = agents::add_person(&mut connection, &new, now).await.unwrap();
     let token = agents::new_secret("usr_").unwrap();
     let until = now + chrono::TimeDelta::days(1);
     agents::issue_token(&mut connection, person.person_id, &token, now, until).await.unwrap();
