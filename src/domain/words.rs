@@ -3,7 +3,8 @@
 use super::Rupiah;
 
 const UNITS: [&str; 12] = [
-    "nol", "satu", "dua", "tiga", "empat", "lima", "enam", "tujuh", "delapan", "sembilan", "sepuluh", "sebelas",
+    "nol", "satu", "dua", "tiga", "empat", "lima", "enam", "tujuh", "delapan", "sembilan", "sepuluh",
+    "sebelas",
 ];
 
 /// Thousands, and what their groups are called. An amount never reaches a million of a million and a thousand.

@@ -62,6 +62,8 @@ pub(super) struct ReceiptPage {
     next_due_on: Option<String>,
     payload: String,
     verify_url: String,
+    /// At a counter: where the cashier goes on.
+    back: Option<String>,
 }
 
 impl ReceiptPage {
@@ -99,7 +101,14 @@ impl ReceiptPage {
             next_due_on: facts.next_due_on.map(BusinessDate::long),
             payload: payload.to_owned(),
             verify_url: format!("{}/verify", app.config.public_url()),
+            back: None,
         }
+    }
+
+    /// The same for a cashier, who prints it and goes back.
+    #[must_use]
+    pub(super) fn at_counter(self, back: String) -> Self {
+        Self { back: Some(back), ..self }
     }
 
     /// The answer.

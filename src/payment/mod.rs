@@ -47,7 +47,7 @@ pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use terms::{Decision, FreshAssessment, StoredBooking};
 pub use view::{
-    Filter, PaymentView, Scope, Standing, lines, open_by_state, own_for_vehicle, owed_to_citizen, standing,
+    Filter, PaymentView, Scope, Standing, lines, open_by_state, owed_to_citizen, own_for_vehicle, standing,
     view, views,
 };
 pub use withdraw::{GivenUp, KeyOutcome};
