@@ -189,7 +189,7 @@ mod tests {
         lanes.forgive(&guess("siti", 1), at(0));
         assert_eq!(lanes.admit(&guess("siti", 1), at(0)), Ok(TimeDelta::zero()));
         for _ in 0..7 {
-            drop(lanes.admit(&guess("budi", 2), at(0)));
+            let _turned_away = lanes.admit(&guess("budi", 2), at(0));
         }
         let later = FORGOTTEN_AFTER.num_milliseconds();
         assert_eq!(lanes.admit(&guess("budi", 2), at(later)), Ok(TimeDelta::zero()));

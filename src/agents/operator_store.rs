@@ -11,7 +11,7 @@ pub(super) struct Known {
     pub(super) operator: Operator,
     pub(super) password_hash: String,
     /// The asking device is known for this person.
-    pub(super) device_known: bool,
+    pub(super) on_this_device: bool,
 }
 
 /// The columns of an operator, as one statement brings them.
@@ -56,7 +56,7 @@ pub(super) async fn operator_by_name(
         "SELECT m.person_id, m.username, m.full_name, m.role, m.password_hash, a.agent_id, a.agent_no, a.agent_code,
                 a.name AS agent_name, a.status = 'active' AS \"active!\",
                 EXISTS (SELECT FROM person_device d WHERE d.device_sha256 = $2 AND d.person_id = m.person_id
-                        AND d.forgotten_at IS NULL) AS \"device_known!\"
+                        AND d.forgotten_at IS NULL) AS \"on_this_device!\"
          FROM person m JOIN agent a USING (agent_id) WHERE m.username = $1 AND m.disabled_at IS NULL",
         username,
         device_sha256
@@ -78,7 +78,7 @@ pub(super) async fn operator_by_name(
     Ok(Some(Known {
         operator: operator.operator()?,
         password_hash: r.password_hash,
-        device_known: r.device_known,
+        on_this_device: r.on_this_device,
     }))
 }
 

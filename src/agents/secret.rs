@@ -39,13 +39,11 @@ pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Er
 /// not tell whether a person exists.
 pub(super) fn is_password(password: &str, phc: Option<&str>) -> bool {
     let Ok(argon2) = argon2id() else { return false };
-    match phc.and_then(|phc| PasswordHash::new(phc).ok()) {
-        Some(hash) => argon2.verify_password(password.as_bytes(), &hash).is_ok(),
-        None => {
-            let _: Result<PasswordHash, _> = argon2.hash_password(password.as_bytes());
-            false
-        }
-    }
+    let Some(hash) = phc.and_then(|phc| PasswordHash::new(phc).ok()) else {
+        let _: Result<PasswordHash, _> = argon2.hash_password(password.as_bytes());
+        return false;
+    };
+    argon2.verify_password(password.as_bytes(), &hash).is_ok()
 }
 
 /// What a form must carry to be believed: derived from the cookie's secret, so that only a page of ours can know it.

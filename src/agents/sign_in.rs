@@ -113,7 +113,7 @@ impl SignIns {
         let mut connection = self.db.requests.acquire().await?;
         let found = store::operator_by_name(&mut connection, &username, &device).await?;
         drop(connection);
-        let trusted = found.as_ref().is_some_and(|known| known.device_known);
+        let trusted = found.as_ref().is_some_and(|known| known.on_this_device);
         let lanes = self.lanes_of((&username, trusted), visitor.address, &device);
         self.take_turn(&lanes).await?;
         let known_lane = matches!(lanes.first(), Some(Lane::Known(..)));
@@ -142,7 +142,7 @@ impl SignIns {
         let device = sha256(&visitor.device);
         let mut connection = self.db.requests.acquire().await?;
         let found = store::operator_by_name(&mut connection, username, &device).await?;
-        let Some(Known { operator, device_known: true, .. }) = found else {
+        let Some(Known { operator, on_this_device: true, .. }) = found else {
             return Err(SignInError::PinGone);
         };
         let hash = store::try_pin(&mut connection, (operator.person_id, &device)).await?;

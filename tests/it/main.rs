@@ -15,6 +15,7 @@ mod support;
 mod access;
 mod api;
 mod append_only;
+mod counter;
 mod decisions;
 mod idempotency;
 mod limits;

@@ -122,9 +122,9 @@ fn address(parts: &Parts, behind_proxy: bool) -> IpAddr {
     if !behind_proxy {
         return peer;
     }
-    let said = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let mut said = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     // The proxy appends: only the last address is its own observation.
-    let last = said.last().and_then(|value| value.rsplit(',').next());
+    let last = said.next_back().and_then(|value| value.rsplit(',').next());
     last.and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
 }
 
