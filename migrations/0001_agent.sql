@@ -17,6 +17,67 @@ BEGIN
   RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
 END $$;
 
+-- Tables that grow are cut by month along their UUID v7 keys, whose first 48 bits are milliseconds. Nothing that names a
+-- table knows of it: a month that has no part of its own yet goes into the table's `_rest`. What must be unique for ever
+-- (keys, vehicle locks, receipt numbers, the authorities' numbers) stands in tables that are not cut.
+CREATE TABLE monthly (
+  name        text PRIMARY KEY,
+  fillfactor  smallint NOT NULL,
+  local_index text                        -- a unique index that holds within a month
+);
+COMMENT ON TABLE monthly IS 'Tables that are cut by month';
+
+-- The least UUID v7 of an instant.
+CREATE FUNCTION uuid_at(instant timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+  SELECT rpad(lpad(to_hex((extract(epoch FROM instant) * 1000)::bigint), 12, '0'), 32, '0')::uuid
+$$;
+
+-- Makes the parts of a month (WIB) that are missing; tells how many. Rows of that month that are in the rest stay there,
+-- and the month with them: then the part is not made.
+CREATE FUNCTION make_month(month date) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  t monthly;
+  part text;
+  made integer := 0;
+  first timestamptz := date_trunc('month', month)::timestamp AT TIME ZONE 'Asia/Jakarta';
+  past timestamptz := (date_trunc('month', month) + interval '1 month')::timestamp AT TIME ZONE 'Asia/Jakarta';
+BEGIN
+  FOR t IN SELECT * FROM monthly ORDER BY name LOOP
+    part := t.name || to_char(month, '_YYYY_MM');
+    CONTINUE WHEN to_regclass(part) IS NOT NULL;
+    BEGIN
+      EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L) WITH (fillfactor = %s)',
+                     part, t.name, uuid_at(first), uuid_at(past), t.fillfactor);
+      PERFORM finish_part(part, t.local_index);
+      made := made + 1;
+    EXCEPTION WHEN check_violation OR duplicate_table THEN
+      RAISE WARNING 'no part % of its own: %', part, SQLERRM;
+    END;
+  END LOOP;
+  RETURN made;
+END $$;
+REVOKE ALL ON FUNCTION make_month(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION make_month(date) TO samsat_app;
+
+-- What a table's own definition cannot hand down to its parts.
+CREATE FUNCTION finish_part(part text, local_index text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF local_index IS NOT NULL THEN
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %I %s', part || '_once', part, local_index);
+  END IF;
+  EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION append_only()', part);
+  EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER no_truncate', part);
+END $$;
+
+-- Called at the end of the migration that creates a table to be cut: its rest, this month and the two that follow.
+CREATE FUNCTION cut_by_month(name text, fillfactor integer, local_index text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT WITH (fillfactor = %s)', name || '_rest', name, fillfactor);
+  PERFORM finish_part(name || '_rest', local_index);
+  INSERT INTO monthly VALUES (name, fillfactor, local_index);
+  PERFORM make_month((date_trunc('month', now() AT TIME ZONE 'Asia/Jakarta') + n * interval '1 month')::date) FROM generate_series(0, 2) n;
+END $$;
+
 CREATE TABLE agent (
   agent_id    uuid PRIMARY KEY,
   agent_no    bigint NOT NULL CONSTRAINT agent_no_key UNIQUE CONSTRAINT agent_no_positive CHECK (agent_no > 0),

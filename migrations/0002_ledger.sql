@@ -29,32 +29,40 @@ CREATE TABLE agent_float (
   owed      bigint NOT NULL CONSTRAINT float_owed_not_negative CHECK (owed >= 0),
   seq       bigint NOT NULL CONSTRAINT float_seq_not_negative CHECK (seq >= 0)
 ) WITH (fillfactor = 50);
+CREATE FUNCTION float_seq_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'float of agent %: position % after %', OLD.agent_id, NEW.seq, OLD.seq
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'float_seq_grows';
+END $$;
+CREATE TRIGGER float_seq_grows BEFORE UPDATE ON agent_float FOR EACH ROW WHEN (NEW.seq < OLD.seq) EXECUTE FUNCTION float_seq_grows();
+ALTER TABLE agent_float ENABLE ALWAYS TRIGGER float_seq_grows;
 COMMENT ON TABLE agent_float IS 'Balances of an agent''s float, holds and debts to citizens; seq counts its entries';
 
 CREATE TABLE transfer (
-  transfer_id     uuid PRIMARY KEY,
+  cause           uuid NOT NULL,          -- the payment, or the proposal of a top-up: rows of one cause stand together
+  transfer_id     uuid NOT NULL,
   debit_account   bigint NOT NULL,
   credit_account  bigint NOT NULL,
   amount          bigint NOT NULL CONSTRAINT transfer_amount_positive CHECK (amount > 0),
   code            text NOT NULL CONSTRAINT transfer_code_known CHECK (code IN
     ('TOPUP', 'HOLD', 'POST', 'VOID', 'RETURN', 'REVERSE', 'CLAIM', 'SELISIH')),
   agent_id        uuid NOT NULL,
-  payment_id      uuid,
   leg             smallint,               -- ordinal of the leg; null for the fee and for what is no payment
-  resolves        uuid,                   -- the hold that this row posts or voids
+  resolves        uuid,                   -- the hold of the same cause that this row posts or voids
   resolves_part   smallint,               -- 0, 1, 2 … within one resolution
   float_seq       bigint,                 -- place in the agent's float, where this row touches it
   available_after bigint CONSTRAINT transfer_available_not_negative CHECK (available_after >= 0),
   at              timestamptz NOT NULL,
+  CONSTRAINT transfer_pkey PRIMARY KEY (cause, transfer_id),
   CONSTRAINT transfer_two_accounts CHECK (debit_account <> credit_account),
   CONSTRAINT transfer_resolution_whole CHECK ((resolves IS NULL) = (resolves_part IS NULL)
     AND (resolves IS NOT NULL) = (code IN ('POST', 'VOID'))),
   CONSTRAINT transfer_float_whole CHECK ((float_seq IS NULL) = (available_after IS NULL))
-);
+) PARTITION BY RANGE (cause);
 COMMENT ON TABLE transfer IS 'One movement of money between two accounts; never changed, never deleted';
-CREATE INDEX transfer_payment ON transfer (payment_id) WHERE payment_id IS NOT NULL;
-CREATE UNIQUE INDEX transfer_resolved_once ON transfer (resolves) WHERE resolves_part = 0;
-CREATE UNIQUE INDEX transfer_float_position ON transfer (agent_id, float_seq) WHERE float_seq IS NOT NULL;
+CREATE UNIQUE INDEX transfer_resolved_once ON transfer (cause, resolves) WHERE resolves_part = 0;
+-- Positions are unique because the float's own row gives them out, and only upwards (float_seq_grows).
+CREATE INDEX transfer_float_position ON transfer (agent_id, float_seq) WHERE float_seq IS NOT NULL;
 
 CREATE TRIGGER transfer_append_only BEFORE UPDATE OR DELETE ON transfer FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER transfer_no_truncate BEFORE TRUNCATE ON transfer FOR EACH STATEMENT EXECUTE FUNCTION append_only();
@@ -66,9 +74,9 @@ CREATE FUNCTION transfer_resolution_adds_up() RETURNS trigger LANGUAGE plpgsql A
 DECLARE wrong uuid;
 BEGIN
   SELECT r.resolves INTO wrong
-  FROM (SELECT resolves, sum(amount) AS amount, min(resolves_part) AS first_part, count(DISTINCT resolves_part) AS parts, count(*) AS n
-        FROM new_rows WHERE resolves IS NOT NULL GROUP BY resolves) r
-  LEFT JOIN transfer h ON h.transfer_id = r.resolves AND h.code = 'HOLD'
+  FROM (SELECT cause, resolves, sum(amount) AS amount, min(resolves_part) AS first_part, count(DISTINCT resolves_part) AS parts, count(*) AS n
+        FROM new_rows WHERE resolves IS NOT NULL GROUP BY cause, resolves) r
+  LEFT JOIN transfer h ON h.cause = r.cause AND h.transfer_id = r.resolves AND h.code = 'HOLD'
   WHERE h.amount IS DISTINCT FROM r.amount OR r.first_part <> 0 OR r.parts <> r.n
   LIMIT 1;
   IF FOUND THEN
@@ -80,6 +88,8 @@ END $$;
 CREATE TRIGGER transfer_resolution_adds_up AFTER INSERT ON transfer REFERENCING NEW TABLE AS new_rows
   FOR EACH STATEMENT EXECUTE FUNCTION transfer_resolution_adds_up();
 ALTER TABLE transfer ENABLE ALWAYS TRIGGER transfer_resolution_adds_up;
+
+SELECT cut_by_month('transfer', 100);
 
 GRANT SELECT, INSERT ON account, agent_float, transfer TO samsat_app;
 GRANT UPDATE (available, held, owed, seq) ON agent_float TO samsat_app;

@@ -9,7 +9,7 @@ CREATE TABLE audit_event (
   subject  uuid,
   body     text NOT NULL,
   leaf     bytea NOT NULL CONSTRAINT audit_leaf_is_sha256 CHECK (octet_length(leaf) = 32)
-);
+) PARTITION BY RANGE (event_id);
 COMMENT ON TABLE audit_event IS 'Facts in the order in which they became true; append-only';
 CREATE INDEX audit_event_subject ON audit_event (subject);
 
@@ -17,5 +17,7 @@ CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE ON audit_event FO
 CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_append_only;
 ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_truncate;
+
+SELECT cut_by_month('audit_event', 100);
 
 GRANT SELECT, INSERT ON audit_event TO samsat_app;

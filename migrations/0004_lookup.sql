@@ -2,9 +2,9 @@
 
 CREATE TABLE lookup (
   lookup_id           uuid PRIMARY KEY,
-  agent_id            uuid NOT NULL REFERENCES agent,
+  agent_id            uuid NOT NULL,
   plate               text NOT NULL,      -- as Bapenda spells it
-  pay_code            text NOT NULL CONSTRAINT lookup_pay_code_key UNIQUE CONSTRAINT lookup_pay_code_shape CHECK (pay_code ~ '^[0-9]{16}$'),
+  pay_code            text NOT NULL CONSTRAINT lookup_pay_code_shape CHECK (pay_code ~ '^[0-9]{16}$'),
   business_date       date NOT NULL,
   asked_at            timestamptz NOT NULL,
   expires_at          timestamptz NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE lookup (
   bapenda_signature   text NOT NULL,
   jasa_raharja_evidence  bytea NOT NULL,
   jasa_raharja_signature text NOT NULL
-);
+) PARTITION BY RANGE (lookup_id);
 COMMENT ON TABLE lookup IS 'A quote: immutable, expiring, payable by the agent who asked';
 CREATE INDEX lookup_agent ON lookup (agent_id, asked_at);
 
@@ -23,11 +23,14 @@ CREATE TRIGGER lookup_append_only BEFORE UPDATE OR DELETE ON lookup FOR EACH ROW
 ALTER TABLE lookup ENABLE ALWAYS TRIGGER lookup_append_only;
 
 CREATE TABLE lookup_miss (
-  agent_id uuid NOT NULL REFERENCES agent,
+  agent_id uuid NOT NULL,
   at       timestamptz NOT NULL
 );
 COMMENT ON TABLE lookup_miss IS 'Wrong plates and chassis numbers, counted against guessing';
 CREATE INDEX lookup_miss_agent ON lookup_miss (agent_id, at);
+
+-- A quote lives for hours, so its pay code is unique within the month.
+SELECT cut_by_month('lookup', 100, '(pay_code)');
 
 GRANT SELECT, INSERT ON lookup, lookup_miss TO samsat_app;
 GRANT DELETE ON lookup_miss TO samsat_app;

@@ -1,5 +1,9 @@
 -- Payments. Keys, vehicle locks, references and numbers are unique over everything, for ever, at whatever outlet.
 -- A payment's row carries what is true in its state; its legs carry what each authority said.
+--
+-- payment and payment_leg are written once and changed once or twice: no column that changes is indexed, and half of each
+-- page is free, so that a change stays on its page and touches no index (HOT). Legs, work and receipts name their payment
+-- without a foreign key: they are written in its transaction, and `verify` looks for orphans.
 
 CREATE TABLE idempotency_key (
   agent_id    uuid NOT NULL,
@@ -16,7 +20,7 @@ CREATE TRIGGER idempotency_key_append_only BEFORE UPDATE OR DELETE ON idempotenc
 ALTER TABLE idempotency_key ENABLE ALWAYS TRIGGER idempotency_key_append_only;
 
 CREATE TABLE payment (
-  payment_id          uuid PRIMARY KEY,
+  payment_id          uuid PRIMARY KEY CONSTRAINT payment_id_ends_in_zero CHECK (get_byte(uuid_send(payment_id), 15) = 0),
   agent_id            uuid NOT NULL,
   lookup_id           uuid NOT NULL,
   plate               text NOT NULL,
@@ -39,16 +43,21 @@ CREATE TABLE payment (
   CONSTRAINT payment_refused_whole CHECK ((state = 'refused') = (refused_at IS NOT NULL) AND (state <> 'refused' OR reason IS NOT NULL)),
   CONSTRAINT payment_integrity_says_why CHECK (state <> 'integrity_hold' OR reason IS NOT NULL),
   CONSTRAINT payment_reversed_whole CHECK ((state = 'reversed') = (reversed_at IS NOT NULL))
-) WITH (fillfactor = 80);
+) PARTITION BY RANGE (payment_id);
 COMMENT ON TABLE payment IS 'One collection of tax for one vehicle; its state says how it stands';
 CREATE INDEX payment_agent ON payment (agent_id, payment_id);
-CREATE INDEX payment_plate_refused ON payment (plate) WHERE state = 'refused';
+CREATE INDEX payment_plate ON payment (plate, payment_id);
+
+-- The payment that a reference belongs to.
+CREATE FUNCTION payment_of(reference uuid) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT encode(set_byte(uuid_send(reference), 15, 0), 'hex')::uuid
+$$;
 
 CREATE TABLE payment_leg (
-  payment_id             uuid NOT NULL REFERENCES payment,
+  payment_id             uuid NOT NULL,
   ordinal                smallint NOT NULL,
   authority              text NOT NULL CONSTRAINT leg_authority_known CHECK (authority IN ('BAPENDA', 'JASA_RAHARJA')),
-  reference              uuid NOT NULL CONSTRAINT leg_reference_key UNIQUE,
+  reference              uuid NOT NULL,   -- the payment's id with the leg's place, 1, 2 …, for its last byte: as unique as that
   document_id            text NOT NULL,   -- bill or assessment id
   amount                 bigint NOT NULL CONSTRAINT leg_amount_not_negative CHECK (amount >= 0),
   periods                jsonb NOT NULL,  -- its lines by period, as quoted
@@ -63,28 +72,40 @@ CREATE TABLE payment_leg (
   reversal_state         text CONSTRAINT leg_reversal_known CHECK (reversal_state IN ('asked', 'agreed', 'refused')),
   reversal_business_date date,
   CONSTRAINT payment_leg_pkey PRIMARY KEY (payment_id, ordinal),
-  CONSTRAINT leg_number_key UNIQUE (authority, number),
+  CONSTRAINT leg_reference_of_payment CHECK (payment_of(reference) = payment_id AND get_byte(uuid_send(reference), 15) = ordinal + 1),
   CONSTRAINT leg_hold_whole CHECK ((hold_id IS NULL) = (amount = 0)),
   CONSTRAINT leg_booked_whole CHECK ((state IN ('booked', 'reversed')) = (number IS NOT NULL)
     AND (number IS NULL) = (booked_at IS NULL) AND (number IS NULL) = (business_date IS NULL)),
   CONSTRAINT leg_refused_whole CHECK ((state = 'refused') = (refusal IS NOT NULL)),
   CONSTRAINT leg_reversed_whole CHECK (state <> 'reversed' OR reversal_state = 'agreed')
-) WITH (fillfactor = 80);
+) PARTITION BY RANGE (payment_id);
 COMMENT ON TABLE payment_leg IS 'What a payment owes one authority, and what that authority said';
-CREATE INDEX payment_leg_day ON payment_leg (authority, business_date) WHERE business_date IS NOT NULL;
+
+-- The authorities' numbers, unique for ever, and the day in whose file each is due.
+CREATE TABLE booking (
+  authority     text NOT NULL,
+  number        text NOT NULL,            -- NTPD or certificate number
+  payment_id    uuid NOT NULL,
+  ordinal       smallint NOT NULL,
+  business_date date NOT NULL,
+  CONSTRAINT leg_number_key PRIMARY KEY (authority, number)
+);
+COMMENT ON TABLE booking IS 'Which leg each number of an authority belongs to';
+CREATE INDEX booking_day ON booking (authority, business_date, payment_id, ordinal);
+CREATE TRIGGER booking_append_only BEFORE UPDATE OR DELETE ON booking FOR EACH ROW EXECUTE FUNCTION append_only();
+ALTER TABLE booking ENABLE ALWAYS TRIGGER booking_append_only;
 
 -- An authority's word does not change: a booked number, a reference and an amount stay; not_after only grows.
 CREATE FUNCTION payment_leg_keeps_its_word() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF (NEW.payment_id, NEW.ordinal, NEW.authority, NEW.reference, NEW.document_id, NEW.amount) IS DISTINCT FROM
-     (OLD.payment_id, OLD.ordinal, OLD.authority, OLD.reference, OLD.document_id, OLD.amount)
-     OR NEW.not_after < OLD.not_after OR (OLD.number IS NOT NULL AND NEW.number IS DISTINCT FROM OLD.number) THEN
-    RAISE EXCEPTION 'leg % of payment % keeps its word', OLD.ordinal, OLD.payment_id
-      USING ERRCODE = 'restrict_violation', CONSTRAINT = 'leg_keeps_its_word';
-  END IF;
-  RETURN NEW;
+  RAISE EXCEPTION 'leg % of payment % keeps its word', OLD.ordinal, OLD.payment_id
+    USING ERRCODE = 'restrict_violation', CONSTRAINT = 'leg_keeps_its_word';
 END $$;
-CREATE TRIGGER leg_keeps_its_word BEFORE UPDATE ON payment_leg FOR EACH ROW EXECUTE FUNCTION payment_leg_keeps_its_word();
+CREATE TRIGGER leg_keeps_its_word BEFORE UPDATE ON payment_leg FOR EACH ROW
+  WHEN (NEW.payment_id <> OLD.payment_id OR NEW.ordinal <> OLD.ordinal OR NEW.authority <> OLD.authority OR NEW.reference <> OLD.reference
+        OR NEW.document_id <> OLD.document_id OR NEW.amount <> OLD.amount OR NEW.not_after < OLD.not_after
+        OR OLD.number IS NOT NULL AND NEW.number IS DISTINCT FROM OLD.number)
+  EXECUTE FUNCTION payment_leg_keeps_its_word();
 ALTER TABLE payment_leg ENABLE ALWAYS TRIGGER leg_keeps_its_word;
 
 CREATE TABLE vehicle_lock (
@@ -97,10 +118,9 @@ CREATE TABLE vehicle_lock (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE vehicle_lock IS 'At most one open payment per plate, at most one open or confirmed per period';
 CREATE UNIQUE INDEX vehicle_lock_open ON vehicle_lock (plate) WHERE is_open AND leads;
-CREATE INDEX vehicle_lock_payment ON vehicle_lock (payment_id);
 
 CREATE TABLE payment_work (
-  payment_id  uuid PRIMARY KEY REFERENCES payment,
+  payment_id  uuid PRIMARY KEY,
   fence       bigint NOT NULL,            -- whoever moves the payment must hold this number
   holder      text NOT NULL,              -- the gateway at work
   lease_until timestamptz NOT NULL,       -- by the database's clock
@@ -122,14 +142,14 @@ CREATE TABLE evidence (
   host_timestamp text NOT NULL,
   signature      text NOT NULL,
   received_at    timestamptz NOT NULL
-);
+) PARTITION BY RANGE (evidence_id);
 COMMENT ON TABLE evidence IS 'What a host said about money, byte for byte, with its signature';
 CREATE INDEX evidence_reference ON evidence (reference);
 CREATE TRIGGER evidence_append_only BEFORE UPDATE OR DELETE ON evidence FOR EACH ROW EXECUTE FUNCTION append_only();
 ALTER TABLE evidence ENABLE ALWAYS TRIGGER evidence_append_only;
 
 CREATE TABLE citizen_debt (
-  payment_id  uuid PRIMARY KEY REFERENCES payment,
+  payment_id  uuid PRIMARY KEY,
   agent_id    uuid NOT NULL,
   amount      bigint NOT NULL CONSTRAINT citizen_debt_positive CHECK (amount > 0),
   since       timestamptz NOT NULL,
@@ -140,7 +160,9 @@ CREATE TABLE citizen_debt (
 );
 COMMENT ON TABLE citizen_debt IS 'Cash to give back after a paper was handed over, until the outlet records the return';
 
-GRANT SELECT, INSERT ON idempotency_key, payment, payment_leg, vehicle_lock, payment_work, evidence, citizen_debt TO samsat_app;
+SELECT cut_by_month('payment', 50), cut_by_month('payment_leg', 50), cut_by_month('evidence', 100);
+
+GRANT SELECT, INSERT ON idempotency_key, payment, payment_leg, booking, vehicle_lock, payment_work, evidence, citizen_debt TO samsat_app;
 GRANT UPDATE (state, reason, titip_no, receipt_no, cancel_requested_at, confirmed_at, refused_at, reversed_at) ON payment TO samsat_app;
 GRANT UPDATE (state, not_after, refusal, number, booked_at, business_date, reversal_reference, reversal_state, reversal_business_date) ON payment_leg TO samsat_app;
 GRANT UPDATE (is_open), DELETE ON vehicle_lock TO samsat_app;

@@ -12,7 +12,7 @@ COMMENT ON TABLE receipt_counter IS 'Last number given in each series';
 
 CREATE TABLE receipt (
   receipt_no text PRIMARY KEY CONSTRAINT receipt_no_shape CHECK (receipt_no ~ '^[A-Z0-9-]{1,40}$'),
-  payment_id uuid NOT NULL REFERENCES payment,
+  payment_id uuid NOT NULL,
   agent_id   uuid NOT NULL,
   kind       text NOT NULL CONSTRAINT receipt_kind_known CHECK (kind IN ('TITIP', 'LUNAS')),
   year       smallint NOT NULL,

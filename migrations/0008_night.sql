@@ -128,9 +128,7 @@ CREATE TABLE night_attempt (
 );
 COMMENT ON TABLE night_attempt IS 'Dates that could not be published yet, why, and when they are tried again';
 
--- A day's legs are read page by page in the order of their references, as the files' rows are sorted.
-DROP INDEX payment_leg_day;
-CREATE INDEX payment_leg_day ON payment_leg (authority, business_date, reference) WHERE business_date IS NOT NULL;
+-- What was reversed on a day; what was booked on a day is in `booking`.
 CREATE INDEX payment_leg_reversal_day ON payment_leg (authority, reversal_business_date, reference)
   WHERE reversal_business_date IS NOT NULL;
 

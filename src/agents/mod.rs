@@ -27,7 +27,7 @@ pub use secret::{form_token, hash_password, new_secret};
 pub use session_store::{IDLE, OLDEST};
 pub use sign_in::{SignInError, SignIns, SignedIn, Visitor};
 pub use store::{
-    NewAgent, NewPerson, add_agent, add_person, agent_by_code, agent_by_id, agent_by_key, agents_total,
+    KeyHolder, NewAgent, NewPerson, add_agent, add_person, agent_by_code, agent_by_id, agents_total,
     issue_key, issue_token, person_by_name, person_by_token, set_status,
 };
 pub use topup::{Deposit, approve_topup, propose_topup};

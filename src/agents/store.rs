@@ -1,9 +1,12 @@
 //! Rows of agents, people and their credentials.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 
 use super::secret::sha256;
 use super::{Agent, Person, Role};
+use crate::db::Question;
 use crate::domain::{AgentId, PersonId, RegionCode, Timestamp};
 
 /// What is known of a new agent.
@@ -19,20 +22,43 @@ pub struct NewAgent {
     pub region: Option<RegionCode>,
 }
 
-/// The agent whose unrevoked API key this is.
-///
-/// # Errors
-/// [`sqlx::Error`] when the statement fails.
-pub async fn agent_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Agent>, sqlx::Error> {
-    sqlx::query_as!(
-        Agent,
-        "SELECT a.agent_id, a.agent_no, a.agent_code, a.name, a.status = 'active' AS \"active!\"
-         FROM agent_key k JOIN agent a USING (agent_id)
-         WHERE k.key_sha256 = $1 AND k.revoked_at IS NULL",
-        sha256(key)
-    )
-    .fetch_optional(connection)
-    .await
+/// Asks whose unrevoked API key this is.
+#[derive(Debug)]
+pub struct KeyHolder {
+    key_sha256: Vec<u8>,
+}
+
+impl KeyHolder {
+    /// Of this key; only its hash is kept.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        Self { key_sha256: sha256(key) }
+    }
+}
+
+impl Question for KeyHolder {
+    type Answer = Option<Agent>;
+
+    async fn ask(connection: &mut PgConnection, keys: &[&Self]) -> Result<Vec<Option<Agent>>, sqlx::Error> {
+        let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.key_sha256.clone()).collect();
+        let rows = sqlx::query!(
+            "SELECT k.key_sha256, a.agent_id, a.agent_no, a.agent_code, a.name, a.status = 'active' AS \"active!\"
+             FROM agent_key k JOIN agent a USING (agent_id)
+             WHERE k.key_sha256 = ANY($1) AND k.revoked_at IS NULL",
+            &hashes
+        )
+        .fetch_all(connection)
+        .await?;
+        let holders: HashMap<Vec<u8>, Agent> = rows
+            .into_iter()
+            .map(|r| {
+                let (agent_id, agent_no, active) = (AgentId(r.agent_id), r.agent_no, r.active);
+                let agent = Agent { agent_id, agent_no, agent_code: r.agent_code, name: r.name, active };
+                (r.key_sha256, agent)
+            })
+            .collect();
+        Ok(hashes.iter().map(|hash| holders.get(hash).cloned()).collect())
+    }
 }
 
 /// The agent of that code.

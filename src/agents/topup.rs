@@ -70,7 +70,7 @@ pub async fn approve_topup(
     mark_approved(connection, proposal, by, at).await?;
     let mut balances = ledger::lock_balances(connection, &[agent_id]).await?;
     let balance = balances.get_mut(&agent_id).ok_or(ProposalError::NotFound)?;
-    let transfer = ledger::topup(agent_id, agent.agent_no, deposit.amount, at);
+    let transfer = ledger::topup(proposal.proposal_id, (agent_id, agent.agent_no), deposit.amount, at);
     let position = balance.apply(&transfer).map_err(|e| ProposalError::Terms(e.to_string()))?;
     ledger::record(connection, &[(transfer, position)], balances.values()).await?;
     Ok(())

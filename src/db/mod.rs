@@ -4,12 +4,16 @@
 //! cancelled `begin`, and the next write would be lost), and that a gateway does not start on a server that could
 //! forget a commit. Never opens a transaction itself.
 
+mod gather;
+
 use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgConnection, PgPool};
+
+pub use gather::{Gather, Question};
 
 use crate::config;
 

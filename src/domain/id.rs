@@ -12,20 +12,6 @@ macro_rules! ids {
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
-        impl $name {
-            /// A new id, later in order than those before it.
-            #[must_use]
-            pub fn new() -> Self {
-                Self(Uuid::now_v7())
-            }
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self::new()
-            }
-        }
-
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -47,6 +33,24 @@ macro_rules! ids {
     )+};
 }
 
+macro_rules! made_here {
+    ($($name:ident),+ $(,)?) => {$(
+        impl $name {
+            /// A new id, later in order than those before it.
+            #[must_use]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    )+};
+}
+
 ids! {
     /// An agent: one outlet of a pesantren cooperative, with one float.
     AgentId,
@@ -54,9 +58,11 @@ ids! {
     PersonId,
     /// A lookup and its quote.
     LookupId,
-    /// A payment.
+    /// A payment. Its last byte is 0: the ids that end in 1, 2 … are its references.
     PaymentId,
-    /// Our name for one leg of a payment at its authority; chosen before sending, never changed.
+    /// Our name for one leg of a payment at its authority: the payment's id with the leg's place, 1, 2 …, for its last
+    /// byte. So it is chosen with the payment, never changes, is as unique, and tells whose it is without a look.
+    /// A reversal has a reference that is new.
     Reference,
     /// One row of the ledger.
     TransferId,
@@ -70,4 +76,48 @@ ids! {
     RunId,
     /// One sign-in of a person at a page.
     SessionId,
+}
+
+made_here! {
+    AgentId, PersonId, LookupId, Reference, TransferId, EvidenceId, ProposalId, CaseId, RunId, SessionId,
+}
+
+impl PaymentId {
+    /// A new id, later in order than those before it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(with_last_byte(Uuid::now_v7(), 0))
+    }
+
+    /// The reference of the leg of that ordinal, 0, 1, 2 …: at most 255 legs.
+    #[must_use]
+    pub fn reference(self, ordinal: i16) -> Reference {
+        let place = u8::try_from(ordinal.saturating_add(1)).unwrap_or(u8::MAX);
+        Reference(with_last_byte(self.0, place))
+    }
+}
+
+impl Default for PaymentId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn with_last_byte(id: Uuid, byte: u8) -> Uuid {
+    let mut bytes = id.into_bytes();
+    bytes[15] = byte;
+    Uuid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_stand_next_to_their_payment_in_the_order_of_its_legs() {
+        let (one, other) = (PaymentId::new(), PaymentId::new());
+        assert!(one.0 < one.reference(0).0 && one.reference(0) < one.reference(1));
+        assert!(one.reference(254).0 < other.0, "the next payment's come after all of them");
+        assert_ne!(one.reference(0), other.reference(0));
+    }
 }

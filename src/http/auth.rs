@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 
 use super::App;
 use super::problem::Problem;
-use crate::agents::{self, Agent, Person, Role};
+use crate::agents::{self, Agent, KeyHolder, Person, Role};
 use crate::payment::Scope;
 
 /// Longer than any credential we give.
@@ -67,10 +67,10 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let credential = bearer(parts).ok_or_else(Problem::unauthorized)?;
-        let mut connection = app.db.requests.acquire().await?;
-        if let Some(agent) = agents::agent_by_key(&mut connection, credential).await? {
+        if let Some(agent) = app.keys.ask(KeyHolder::of(credential)).await? {
             return Ok(Self::Agent(agent));
         }
+        let mut connection = app.db.requests.acquire().await?;
         let person = agents::person_by_token(&mut connection, credential, app.clock.now()).await?;
         person.map(Self::Person).ok_or_else(Problem::unauthorized)
     }

@@ -17,7 +17,7 @@ use super::route::{ops_router, router};
 use super::serve::{Limits, serve};
 use crate::agents::SignIns;
 use crate::config::{Config, ConfigError};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Gather};
 use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
@@ -93,12 +93,14 @@ impl Gateway {
             payments: payments.clone(),
         };
         let sign_ins = SignIns::new(&db, &clock);
+        let keys = Gather::start(&db.requests);
         let app = App {
             config: Arc::new(config),
             clock,
             db,
             upstream,
             lookups,
+            keys,
             payments,
             sign_ins,
             public_key: key.public(),

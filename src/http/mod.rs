@@ -25,9 +25,9 @@ pub use gateway::{Gateway, Running, StartError};
 pub use openapi::document;
 pub use problem::{Problem, ProblemBody, Retry};
 
-use crate::agents::SignIns;
+use crate::agents::{KeyHolder, SignIns};
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, Gather};
 use crate::domain::{Authority, Clock};
 use crate::lookup::Lookups;
 use crate::payment::Payments;
@@ -44,6 +44,8 @@ pub struct App {
     pub db: Db,
     pub upstream: Upstream,
     pub lookups: Lookups,
+    /// Whose API key it is, for many requests at once.
+    pub keys: Gather<KeyHolder>,
     pub payments: Payments,
     pub sign_ins: SignIns,
     pub public_key: VerifyingKey,

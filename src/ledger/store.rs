@@ -99,7 +99,7 @@ async fn insert_transfers(
     let ids: Vec<Uuid> = transfers.iter().map(|(t, _)| t.id.0).collect();
     let codes: Vec<String> = transfers.iter().map(|(t, _)| t.code.as_str().to_owned()).collect();
     let agents: Vec<Uuid> = transfers.iter().map(|(t, _)| t.agent_id.0).collect();
-    let payments: Vec<Option<Uuid>> = transfers.iter().map(|(t, _)| t.payment_id.map(|p| p.0)).collect();
+    let causes: Vec<Uuid> = transfers.iter().map(|(t, _)| t.cause).collect();
     let legs: Vec<Option<i16>> = transfers.iter().map(|(t, _)| t.leg).collect();
     let resolves: Vec<Option<Uuid>> =
         transfers.iter().map(|(t, _)| t.resolves.map(|(hold, _)| hold.0)).collect();
@@ -108,11 +108,11 @@ async fn insert_transfers(
     let afters: Vec<Option<i64>> = transfers.iter().map(|(_, p)| p.map(|p| p.available_after)).collect();
     let ats: Vec<DateTime<Utc>> = transfers.iter().map(|(t, _)| t.at).collect();
     sqlx::query!(
-        "INSERT INTO transfer (transfer_id, debit_account, credit_account, amount, code, agent_id, payment_id, leg,
+        "INSERT INTO transfer (transfer_id, debit_account, credit_account, amount, code, agent_id, cause, leg,
                                resolves, resolves_part, float_seq, available_after, at)
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[], $7::uuid[],
                               $8::smallint[], $9::uuid[], $10::smallint[], $11::bigint[], $12::bigint[], $13::timestamptz[])",
-        &ids, &debits, &credits, &amounts, &codes, &agents, &payments as &[Option<Uuid>], &legs as &[Option<i16>],
+        &ids, &debits, &credits, &amounts, &codes, &agents, &causes, &legs as &[Option<i16>],
         &resolves as &[Option<Uuid>], &parts as &[Option<i16>], &seqs as &[Option<i64>], &afters as &[Option<i64>], &ats
     )
     .execute(connection)
@@ -191,12 +191,15 @@ pub async fn entries(
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT t.float_seq AS \"seq!\", t.code, t.amount, t.available_after AS \"available_after!\", t.payment_id, t.at,
+        "SELECT t.float_seq AS \"seq!\", t.code, t.amount, t.available_after AS \"available_after!\",
+                CASE WHEN t.code <> 'TOPUP' THEN t.cause END AS payment_id, t.at,
                 d.kind = 'float' AS \"gives!\"
          FROM transfer t JOIN account d ON d.account_no = t.debit_account
          WHERE t.agent_id = $1 AND t.float_seq IS NOT NULL AND ($2::bigint IS NULL OR t.float_seq < $2)
          ORDER BY t.float_seq DESC LIMIT $3",
-        agent_id.0, before, limit
+        agent_id.0,
+        before,
+        limit
     )
     .fetch_all(connection)
     .await?;

@@ -1,9 +1,10 @@
 //! One function per kind of money movement, all the same shape: facts in, rows out.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::account::{AccountNo, AgentAccount};
-use crate::domain::{AgentId, BillPeriod, PaymentId, Rupiah, TransferId};
+use crate::domain::{AgentId, BillPeriod, PaymentId, ProposalId, Rupiah, TransferId};
 
 /// Why money moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub struct Transfer {
     pub code: Code,
     /// Whose float, holds or fees it touches.
     pub agent_id: AgentId,
-    /// The payment it belongs to.
-    pub payment_id: Option<PaymentId>,
+    /// What it belongs to: the payment, or the proposal of a top-up.
+    pub cause: Uuid,
     /// The leg; none for the fee.
     pub leg: Option<i16>,
     /// The hold it resolves, and its place within that resolution.
@@ -96,7 +97,7 @@ impl For {
             amount,
             code,
             agent_id: self.agent_id,
-            payment_id: Some(self.payment_id),
+            cause: self.payment_id.0,
             leg: self.leg,
             resolves: None,
             at: self.at,
@@ -240,7 +241,12 @@ pub fn returned(of: For, amount: Rupiah) -> Transfer {
 
 /// A deposit at the bank becomes float.
 #[must_use]
-pub fn topup(agent_id: AgentId, agent_no: i64, amount: Rupiah, at: DateTime<Utc>) -> Transfer {
+pub fn topup(
+    proposal: ProposalId,
+    (agent_id, agent_no): (AgentId, i64),
+    amount: Rupiah,
+    at: DateTime<Utc>,
+) -> Transfer {
     Transfer {
         id: TransferId::new(),
         debit: AccountNo::BANK_CLEARING,
@@ -248,7 +254,7 @@ pub fn topup(agent_id: AgentId, agent_no: i64, amount: Rupiah, at: DateTime<Utc>
         amount,
         code: Code::Topup,
         agent_id,
-        payment_id: None,
+        cause: proposal.0,
         leg: None,
         resolves: None,
         at,

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 pub use bind::{Contradiction, assessed_afresh};
 pub use quote::{Lookup, Quote, QuotedLeg, QuotedVehicle};
+use store::{Misses, NewQuote};
 pub use store::{load, load_many};
 
 use crate::agents::Agent;
 use crate::config;
-use crate::db::Db;
+use crate::db::{Db, Gather};
 use crate::domain::{Authority, BusinessDate, ChassisLast5, Clock, Plate, Rupiah, Timestamp};
 use crate::tariff::Rules;
 use crate::upstream::{Assessment, Bill, Evidence, Inquired, Inquiry, Upstream};
@@ -62,6 +63,8 @@ pub enum LookupError {
 #[derive(Debug, Clone)]
 pub struct Lookups {
     db: Db,
+    misses: Gather<Misses>,
+    quotes: Gather<NewQuote>,
     upstream: Upstream,
     rules: Arc<Rules>,
     clock: Clock,
@@ -79,8 +82,11 @@ impl Lookups {
     /// Gathers what lookups need.
     #[must_use]
     pub fn new(db: Db, upstream: Upstream, rules: Arc<Rules>, clock: Clock, config: &config::Config) -> Self {
+        let (misses, quotes) = (Gather::start(&db.requests), Gather::start(&db.requests));
         Self {
             db,
+            misses,
+            quotes,
             upstream,
             rules,
             clock,
@@ -133,8 +139,8 @@ impl Lookups {
             self.fee,
             (self.clock.now(), expires_at),
         )?;
-        let mut connection = self.db.requests.acquire().await?;
-        store::insert(&mut connection, lookup, &bill.1, &assessment.1).await.map_err(LookupError::from)
+        let new = NewQuote { lookup, bill: bill.1, assessment: assessment.1 };
+        self.quotes.ask(new).await.map_err(LookupError::from)
     }
 
     async fn ask(&self, plate: &Plate, chassis: &ChassisLast5) -> (Asked, (uuid::Uuid, uuid::Uuid)) {
@@ -150,9 +156,8 @@ impl Lookups {
     }
 
     async fn refuse_guessing(&self, agent: &Agent) -> Result<(), LookupError> {
-        let mut connection = self.db.requests.acquire().await?;
         let since = self.clock.now() - chrono::TimeDelta::hours(1);
-        let (misses, oldest) = store::misses_since(&mut connection, agent.agent_id, since).await?;
+        let (misses, oldest) = self.misses.ask(Misses { agent_id: agent.agent_id, since }).await?;
         match oldest {
             Some(oldest) if misses >= self.misses_per_hour => {
                 let seconds = (oldest - since).num_seconds().max(1);

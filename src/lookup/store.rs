@@ -6,49 +6,77 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::quote::{Lookup, Quote, pay_code};
-use crate::db;
+use crate::db::{self, Question};
 use crate::domain::{AgentId, LookupId, Rupiah, Timestamp};
 use crate::upstream::Evidence;
 
 /// Pay codes are random: a second try with a new one ends any chance collision.
 const CODES_TRIED: usize = 3;
 
-pub(super) async fn insert(
-    connection: &mut PgConnection,
-    mut lookup: Lookup,
-    bill: &Evidence,
-    assessment: &Evidence,
-) -> Result<Lookup, sqlx::Error> {
-    let mut tried = 1;
-    loop {
-        match insert_row(connection, &lookup, bill, assessment).await {
-            Err(e) if db::constraint(&e) == Some("lookup_pay_code_key") && tried < CODES_TRIED => {
-                lookup.pay_code = pay_code().map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
-                tried += 1;
+/// A quote to be stored, with what both hosts said.
+#[derive(Debug)]
+pub(super) struct NewQuote {
+    pub(super) lookup: Lookup,
+    pub(super) bill: Box<Evidence>,
+    pub(super) assessment: Box<Evidence>,
+}
+
+impl Question for NewQuote {
+    type Answer = Lookup;
+
+    async fn ask(connection: &mut PgConnection, new: &[&Self]) -> Result<Vec<Lookup>, sqlx::Error> {
+        let mut lookups: Vec<Lookup> = new.iter().map(|new| new.lookup.clone()).collect();
+        let mut tried = 1;
+        loop {
+            match insert(connection, &lookups, new).await {
+                Err(e) if is_code_taken(&e) && tried < CODES_TRIED => {
+                    for lookup in &mut lookups {
+                        lookup.pay_code = pay_code().map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
+                    }
+                    tried += 1;
+                }
+                Err(e) => return Err(e),
+                Ok(()) => return Ok(lookups),
             }
-            Err(e) => return Err(e),
-            Ok(()) => return Ok(lookup),
         }
     }
 }
 
-async fn insert_row(
+async fn insert(
     connection: &mut PgConnection,
-    lookup: &Lookup,
-    bill: &Evidence,
-    assessment: &Evidence,
+    lookups: &[Lookup],
+    new: &[&NewQuote],
 ) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = lookups.iter().map(|l| l.lookup_id.0).collect();
+    let agents: Vec<Uuid> = lookups.iter().map(|l| l.agent_id.0).collect();
+    let plates: Vec<String> = lookups.iter().map(|l| l.plate.clone()).collect();
+    let codes: Vec<String> = lookups.iter().map(|l| l.pay_code.clone()).collect();
+    let dates: Vec<chrono::NaiveDate> = lookups.iter().map(|l| l.business_date.date()).collect();
+    let asked: Vec<Timestamp> = lookups.iter().map(|l| l.asked_at).collect();
+    let expire: Vec<Timestamp> = lookups.iter().map(|l| l.expires_at).collect();
+    let quotes: Vec<Json<&Quote>> = lookups.iter().map(|l| Json(&l.quote)).collect();
+    let taxes: Vec<i64> = lookups.iter().map(|l| l.tax_total.get()).collect();
+    let fees: Vec<i64> = lookups.iter().map(|l| l.fee.get()).collect();
+    let bills: Vec<Vec<u8>> = new.iter().map(|n| kept(&n.bill)).collect();
+    let bills_signed: Vec<String> = new.iter().map(|n| n.bill.signature.clone()).collect();
+    let assessments: Vec<Vec<u8>> = new.iter().map(|n| kept(&n.assessment)).collect();
+    let assessments_signed: Vec<String> = new.iter().map(|n| n.assessment.signature.clone()).collect();
     sqlx::query!(
         "INSERT INTO lookup (lookup_id, agent_id, plate, pay_code, business_date, asked_at, expires_at, quote, tax_total, fee,
                              bapenda_evidence, bapenda_signature, jasa_raharja_evidence, jasa_raharja_signature)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        lookup.lookup_id.0, lookup.agent_id.0, lookup.plate, lookup.pay_code, lookup.business_date.date(),
-        lookup.asked_at, lookup.expires_at, Json(&lookup.quote) as _, lookup.tax_total.get(), lookup.fee.get(),
-        kept(bill), bill.signature, kept(assessment), assessment.signature
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::date[], $6::timestamptz[], $7::timestamptz[], $8::jsonb[],
+                              $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $13::bytea[], $14::text[])",
+        &ids, &agents, &plates, &codes, &dates, &asked, &expire, &quotes as _, &taxes, &fees, &bills, &bills_signed,
+        &assessments, &assessments_signed
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// By the unique index of the month's part of the table.
+fn is_code_taken(error: &sqlx::Error) -> bool {
+    db::constraint(error).is_some_and(|name| name.starts_with("lookup_") && name.ends_with("_once"))
 }
 
 /// The signed text's parts beside the body, so that the signature can be checked again: a line of
@@ -102,19 +130,30 @@ pub async fn load_many(connection: &mut PgConnection, ids: &[LookupId]) -> Resul
         .collect()
 }
 
-pub(super) async fn misses_since(
-    connection: &mut PgConnection,
-    agent_id: AgentId,
-    since: Timestamp,
-) -> Result<(i64, Option<DateTime<Utc>>), sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT count(*) AS \"n!\", min(at) AS oldest FROM lookup_miss WHERE agent_id = $1 AND at > $2",
-        agent_id.0,
-        since
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok((row.n, row.oldest))
+/// How often an agent guessed wrong since then, and when first.
+#[derive(Debug)]
+pub(super) struct Misses {
+    pub(super) agent_id: AgentId,
+    pub(super) since: Timestamp,
+}
+
+impl Question for Misses {
+    type Answer = (i64, Option<DateTime<Utc>>);
+
+    async fn ask(connection: &mut PgConnection, asked: &[&Self]) -> Result<Vec<Self::Answer>, sqlx::Error> {
+        let agents: Vec<Uuid> = asked.iter().map(|a| a.agent_id.0).collect();
+        let since: Vec<Timestamp> = asked.iter().map(|a| a.since).collect();
+        let rows = sqlx::query!(
+            "SELECT m.n AS \"n!\", m.oldest
+             FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY u (agent_id, since, place)
+             CROSS JOIN LATERAL (SELECT count(*) AS n, min(at) AS oldest FROM lookup_miss m WHERE m.agent_id = u.agent_id AND m.at > u.since) m
+             ORDER BY u.place",
+            &agents, &since
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(|r| (r.n, r.oldest)).collect())
+    }
 }
 
 pub(super) async fn insert_miss(

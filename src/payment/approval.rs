@@ -241,7 +241,7 @@ async fn make_room(connection: &mut PgConnection, change: &mut Change) -> Result
         let why = "VEHICLE_BUSY: another payment of this vehicle is open or has paid a period";
         return Err(ProposalError::Terms(why.to_owned()));
     }
-    settle_store::let_vehicle_go(connection, payment.id).await?;
+    settle_store::let_vehicle_go(connection, payment).await?;
     let due = payment.legs.iter().filter(|leg| leg.booking().is_some()).map(|leg| leg.amount);
     let due = Rupiah::sum(due).map_err(|e| ProposalError::Terms(e.to_string()))?;
     let balances = ledger::lock_balances(connection, &[payment.agent_id]).await?;

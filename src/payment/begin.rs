@@ -15,7 +15,7 @@ use super::beginning::{began, holds, payment};
 use super::journal::{Batch, Tools};
 use super::state::Payment;
 use crate::audit;
-use crate::domain::{AgentId, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId};
+use crate::domain::{AgentId, LookupId, PaymentId, Rupiah, Timestamp, TransferId};
 use crate::ledger::{self, Balance, Position, Transfer};
 use crate::lookup::{self, Lookup};
 
@@ -58,7 +58,6 @@ pub(super) struct BeginJob {
     pub(super) lookup_id: LookupId,
     pub(super) amount: Rupiah,
     pub(super) payment_id: PaymentId,
-    pub(super) references: [Reference; 2],
     pub(super) holds: [TransferId; 3],
     /// Host time of Bapenda: when the cash is taken, in whole seconds as the wire has it.
     pub(super) taken_at: Timestamp,
@@ -134,7 +133,7 @@ struct Deciding<'a> {
     jobs: &'a [&'a BeginJob],
     /// One a job, in the jobs' order: who came first is served first.
     verdicts: Vec<Verdict>,
-    locked: BTreeSet<PaymentId>,
+    locked: BTreeMap<PaymentId, String>,
 }
 
 struct Held {
@@ -166,7 +165,7 @@ impl<'a> Deciding<'a> {
                 }
             })
             .collect();
-        Ok(Self { jobs, verdicts, locked: BTreeSet::new() })
+        Ok(Self { jobs, verdicts, locked: BTreeMap::new() })
     }
 
     fn going(&self) -> impl Iterator<Item = (usize, &Payment)> {
@@ -187,7 +186,8 @@ impl<'a> Deciding<'a> {
             *counts.entry(lock.payment_id).or_default() += 1;
         }
         let got = store::insert_locks(connection, &wanted).await?;
-        self.locked.extend(got.keys().copied());
+        let locked = wanted.iter().filter(|lock| got.contains_key(&lock.payment_id));
+        self.locked.extend(locked.map(|lock| (lock.payment_id, lock.plate.clone())));
         let short: BTreeSet<PaymentId> =
             counts.into_iter().filter(|(id, n)| got.get(id) != Some(n)).map(|(id, _)| id).collect();
         if short.is_empty() {
@@ -307,7 +307,12 @@ impl<'a> Deciding<'a> {
 
     async fn free_what_fell_out(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let going: BTreeSet<PaymentId> = self.going().map(|(_, payment)| payment.id).collect();
-        let out: Vec<PaymentId> = self.locked.difference(&going).copied().collect();
+        let out: Vec<(PaymentId, &str)> = self
+            .locked
+            .iter()
+            .filter(|(id, _)| !going.contains(id))
+            .map(|(id, plate)| (*id, plate.as_str()))
+            .collect();
         store::delete_locks(connection, &out).await
     }
 

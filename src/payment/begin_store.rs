@@ -167,13 +167,21 @@ pub(super) async fn paid_periods(
 /// Frees the locks of payments that ended.
 pub(super) async fn delete_locks(
     connection: &mut PgConnection,
-    payments: &[PaymentId],
+    payments: &[(PaymentId, &str)],
 ) -> Result<(), sqlx::Error> {
     if payments.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = payments.iter().map(|id| id.0).collect();
-    sqlx::query!("DELETE FROM vehicle_lock WHERE payment_id = ANY($1)", &ids).execute(connection).await?;
+    let (ids, plates): (Vec<Uuid>, Vec<String>) =
+        payments.iter().map(|(id, plate)| (id.0, (*plate).to_owned())).unzip();
+    sqlx::query!(
+        "DELETE FROM vehicle_lock v USING unnest($1::uuid[], $2::text[]) u (payment_id, plate)
+         WHERE v.plate = u.plate AND v.payment_id = u.payment_id",
+        &ids,
+        &plates
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -11,11 +11,11 @@ use crate::lookup::Lookup;
 
 /// The payment that a quote makes, under the ids chosen before.
 pub(super) fn payment(job: &BeginJob, quote: &Lookup) -> Payment {
-    let legs = quote.quote.legs.iter().zip(job.references).zip(job.holds).zip(job.not_after).zip(0_i16..);
-    let legs = legs.map(|((((leg, reference), hold), not_after), ordinal)| Leg {
+    let legs = quote.quote.legs.iter().zip(job.holds).zip(job.not_after).zip(0_i16..);
+    let legs = legs.map(|(((leg, hold), not_after), ordinal)| Leg {
         ordinal,
         authority: leg.authority,
-        reference,
+        reference: job.payment_id.reference(ordinal),
         document_id: leg.document_id.clone(),
         amount: leg.amount,
         periods: leg.periods.clone(),

@@ -48,12 +48,16 @@ pub(super) struct Change {
     pub(super) by_file: Option<Reference>,
     /// What the float lacks to bear a late success.
     pub(super) missing: Rupiah,
+    /// Legs whose booking was known before.
+    pub(super) booked_before: Vec<i16>,
     happened: Vec<String>,
 }
 
 impl Change {
     pub(super) fn of(payment: Payment, mover: Mover) -> Self {
         let from = payment.state.name();
+        let booked = payment.legs.iter().filter(|leg| leg.booking().is_some());
+        let booked_before = booked.map(|leg| leg.ordinal).collect();
         Self {
             mover,
             from,
@@ -62,6 +66,7 @@ impl Change {
             evidence: vec![],
             by_file: None,
             missing: Rupiah::ZERO,
+            booked_before,
             happened: vec![],
         }
     }

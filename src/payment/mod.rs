@@ -13,6 +13,7 @@ mod begin_store;
 mod beginning;
 mod by_settlement;
 mod cancel;
+mod case_store;
 mod change;
 mod debts;
 mod decision;
@@ -21,6 +22,8 @@ mod fresh;
 mod give_back;
 mod journal;
 mod late;
+#[cfg(feature = "measure")]
+mod measure;
 mod outcome;
 mod pay;
 mod resolver;
@@ -43,6 +46,8 @@ use chrono::TimeDelta;
 pub use approval::Approved;
 pub use begin::BusinessRefusal;
 pub use event::{Effect, Event, Forbidden, Limits};
+#[cfg(feature = "measure")]
+pub use measure::Sale;
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use terms::{Decision, FreshAssessment, StoredBooking};

@@ -13,9 +13,9 @@ use super::event::Event;
 use super::journal::JournalError;
 use super::state::{Leg, Payment};
 use super::view::{self, PaymentView, Scope};
-use super::{PayError, Payments, settle_store, store};
+use super::{PayError, Payments, case_store, settle_store, store};
 use crate::agents::Agent;
-use crate::domain::{Authority, LookupId, PaymentId, Reference, Rupiah, Timestamp, TransferId};
+use crate::domain::{Authority, LookupId, PaymentId, Rupiah, Timestamp, TransferId};
 use crate::upstream::{Booking, Evidence, Paid, StatusAnswer};
 
 /// What an agent asks for.
@@ -53,9 +53,6 @@ impl Payments {
     /// # Errors
     /// [`PayError`] when no payment exists, or its outcome here cannot be told.
     pub async fn pay(&self, request: &PayRequest) -> Result<PayAnswer, PayError> {
-        if let Some(stored) = self.stored(request).await? {
-            return self.replay(request, &stored).await;
-        }
         for _ in 0..AGAIN_MAX {
             match self.journal.begin(self.job(request)).await {
                 Ok(BeginReply::Begun(payment)) => return self.carry_out(*payment, &request.actor).await,
@@ -95,7 +92,6 @@ impl Payments {
             lookup_id: request.lookup_id,
             amount: request.amount,
             payment_id: PaymentId::new(),
-            references: [Reference::new(), Reference::new()],
             holds: [TransferId::new(), TransferId::new(), TransferId::new()],
             taken_at: bapenda.with_nanosecond(0).unwrap_or(bapenda),
             not_after: [self.not_after(bapenda), self.not_after(jasa_raharja)],
@@ -165,8 +161,11 @@ impl Payments {
         {
             self.look_for_late_success(&change.payment).await;
         }
-        self.commit(change, After::AskIn(self.first_ask_ms())).await?;
-        let payment = self.view(Scope::Agent(agent_id), id).await?.ok_or(PayError::TryAgain)?;
+        let wait_ms = self.first_ask_ms();
+        let payment = match self.commit(change, After::AskIn(wait_ms)).await? {
+            Some(moved) => PaymentView::of(&moved, wait_ms),
+            None => self.view(Scope::Agent(agent_id), id).await?.ok_or(PayError::TryAgain)?,
+        };
         Ok(PayAnswer { payment, replayed: false })
     }
 
@@ -268,7 +267,7 @@ impl Payments {
         });
         let mut transaction = self.db.workers.begin().await?;
         settle_store::insert_evidence(&mut transaction, evidence.iter().copied()).await?;
-        settle_store::open_case(
+        case_store::open_case(
             &mut transaction,
             "LATE_SUCCESS",
             refused,

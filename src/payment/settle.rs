@@ -13,7 +13,7 @@ use super::change::SettleJob;
 use super::event::Effect;
 use super::journal::{Batch, Tools};
 use super::state::{Leg, LegState, Payment};
-use super::{begin_store, settle_store as store};
+use super::{begin_store, case_store, settle_store as store};
 use crate::audit;
 use crate::domain::{AgentId, BusinessDate, PaymentId, Rupiah, rfc3339_wib};
 use crate::ledger::{self, Balance, Position, Transfer};
@@ -66,18 +66,19 @@ pub(super) async fn write_accepted(
         accepted.iter().map(|(_, job, payment)| (*job, payment)).collect();
     store::update_payments(connection, &done).await?;
     begin_store::insert_leg_rows(connection, &new_legs(&done)).await?;
+    store::insert_bookings(connection, &done).await?;
     store::update_legs(connection, &done).await?;
     store::move_locks(connection, &done).await?;
-    let ended: Vec<PaymentId> =
-        done.iter().filter(|(_, p)| frees_vehicle(p)).map(|(_, payment)| payment.id).collect();
+    let ended: Vec<(PaymentId, &str)> =
+        done.iter().filter(|(_, p)| frees_vehicle(p)).map(|(_, p)| (p.id, p.plate.as_str())).collect();
     begin_store::delete_locks(connection, &ended).await?;
     store::move_work(connection, &done).await?;
     ledger::record(connection, &transfers, balances.values()).await?;
     receipt::insert_many(connection, &receipts).await?;
     store::insert_evidence(connection, done.iter().flat_map(|(job, _)| &job.change.evidence)).await?;
     store::insert_resolutions(connection, &done).await?;
-    store::insert_cases(connection, &done).await?;
-    store::close_cases(connection, &done).await?;
+    case_store::insert_cases(connection, &done).await?;
+    case_store::close_cases(connection, &done).await?;
     store::insert_debts(connection, &done).await?;
     let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
     audit::append(connection, &events).await

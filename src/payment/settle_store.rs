@@ -6,10 +6,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::change::{After, SettleJob};
-use super::event::Effect;
 use super::state::{Leg, LegState, Payment, ReversalAnswer, State, StateName};
-use crate::domain::{CaseId, PaymentId, Timestamp};
-use crate::upstream::Evidence;
+use crate::domain::{PaymentId, Timestamp};
+use crate::upstream::{Booking, Evidence};
 
 type Done<'a> = (&'a SettleJob, &'a Payment);
 
@@ -110,6 +109,39 @@ fn reversal_state(answer: ReversalAnswer) -> &'static str {
     }
 }
 
+/// Takes the numbers that authorities gave, for ever: a number that another leg has is refused by `leg_number_key`.
+pub(super) async fn insert_bookings(
+    connection: &mut PgConnection,
+    done: &[Done<'_>],
+) -> Result<(), sqlx::Error> {
+    let new = |job: &SettleJob, leg: &Leg| !job.change.booked_before.contains(&leg.ordinal);
+    let booked: Vec<(&Payment, &Leg, &Booking)> = done
+        .iter()
+        .flat_map(|(job, p)| p.legs.iter().filter(|leg| new(job, leg)).map(move |leg| (*p, leg)))
+        .filter_map(|(p, leg)| leg.booking().map(|booking| (p, leg, booking)))
+        .collect();
+    if booked.is_empty() {
+        return Ok(());
+    }
+    let authorities: Vec<String> = booked.iter().map(|(_, l, _)| l.authority.as_str().to_owned()).collect();
+    let numbers: Vec<String> = booked.iter().map(|(.., b)| b.number.clone()).collect();
+    let ids: Vec<Uuid> = booked.iter().map(|(p, ..)| p.id.0).collect();
+    let ordinals: Vec<i16> = booked.iter().map(|(_, l, _)| l.ordinal).collect();
+    let days: Vec<chrono::NaiveDate> = booked.iter().map(|(.., b)| b.business_date.date()).collect();
+    sqlx::query!(
+        "INSERT INTO booking (authority, number, payment_id, ordinal, business_date)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::date[])",
+        &authorities,
+        &numbers,
+        &ids,
+        &ordinals,
+        &days
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Writes what legs have become.
 pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
     let legs: Vec<(Uuid, &Leg)> =
@@ -159,15 +191,18 @@ pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]
 /// A confirmed payment keeps its periods but no longer the vehicle; one that is reversing takes the vehicle again.
 pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
     let changed = done.iter().filter(|(job, p)| job.change.from.is_open() != p.state.name().is_open());
-    let (ids, open): (Vec<Uuid>, Vec<bool>) =
-        changed.map(|(_, p)| (p.id.0, p.state.name().is_open())).unzip();
+    let (ids, (plates, open)): (Vec<Uuid>, (Vec<String>, Vec<bool>)) =
+        changed.map(|(_, p)| (p.id.0, (p.plate.clone(), p.state.name().is_open()))).unzip();
     if ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
-        "UPDATE vehicle_lock v SET is_open = u.is_open FROM unnest($1::uuid[], $2::boolean[]) u (payment_id, is_open)
-         WHERE v.payment_id = u.payment_id",
-        &ids, &open
+        "UPDATE vehicle_lock v SET is_open = u.is_open
+         FROM unnest($1::uuid[], $2::text[], $3::boolean[]) u (payment_id, plate, is_open)
+         WHERE v.plate = u.plate AND v.payment_id = u.payment_id",
+        &ids,
+        &plates,
+        &open
     )
     .execute(connection)
     .await?;
@@ -175,10 +210,17 @@ pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>])
 }
 
 /// A confirmed payment holds its periods, not the vehicle.
-pub(super) async fn let_vehicle_go(connection: &mut PgConnection, id: PaymentId) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE vehicle_lock SET is_open = false WHERE payment_id = $1", id.0)
-        .execute(connection)
-        .await?;
+pub(super) async fn let_vehicle_go(
+    connection: &mut PgConnection,
+    payment: &Payment,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE vehicle_lock SET is_open = false WHERE plate = $1 AND payment_id = $2",
+        payment.plate,
+        payment.id.0
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -268,83 +310,6 @@ pub(super) async fn insert_resolutions(
         .execute(&mut *connection)
         .await?;
     }
-    Ok(())
-}
-
-/// Opens the cases that changes made necessary.
-pub(super) async fn insert_cases(
-    connection: &mut PgConnection,
-    done: &[Done<'_>],
-) -> Result<(), sqlx::Error> {
-    for (job, payment) in done {
-        for effect in &job.change.effects {
-            if let Effect::Case(class, facts) = effect {
-                open_case(connection, class, payment, "payment", (facts, job.at)).await?;
-                reopen_case(connection, class, payment).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Closes what two people have settled: the cases of a payment that has ended, by the proposal that ended it.
-pub(super) async fn close_cases(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
-    let ended = |job: &SettleJob, p: &Payment| {
-        job.change.from != StateName::Held
-            && !p.needs_work()
-            && !(matches!(p.state, State::Refused { .. }) && p.any_late())
-    };
-    let (ids, ats): (Vec<Uuid>, Vec<Timestamp>) =
-        done.iter().filter(|(job, p)| ended(job, p)).map(|(job, p)| (p.id.0, job.at)).unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "UPDATE case_file c SET closed_at = u.at, closed_by = d.proposal_id, resolution = d.resolution
-         FROM unnest($1::uuid[], $2::timestamptz[]) u (payment_id, at)
-         CROSS JOIN LATERAL (SELECT p.proposal_id, concat_ws(': ', p.terms->>'decision', p.terms->>'reason') AS resolution FROM proposal p
-                             WHERE p.subject = u.payment_id AND p.approved_at IS NOT NULL ORDER BY p.approved_at DESC LIMIT 1) d
-         WHERE c.payment_id = u.payment_id AND c.closed_at IS NULL AND c.class IN ('INTEGRITY_HOLD', 'JR_REFUSED', 'LATE_SUCCESS')",
-        &ids, &ats
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Opens a payment's case again when the same thing happens after it was closed: no hold is without an open case. Who
-/// closed it, and why, stands in the proposal and in the audit log.
-async fn reopen_case(
-    connection: &mut PgConnection,
-    class: &str,
-    payment: &Payment,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "UPDATE case_file SET closed_at = NULL, resolution = NULL, closed_by = NULL
-         WHERE class = $1 AND side = 'HERE' AND line_key = $2 AND closed_at IS NOT NULL",
-        class,
-        payment.id.to_string()
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Opens a case about a payment, once.
-pub(super) async fn open_case(
-    connection: &mut PgConnection,
-    class: &str,
-    payment: &Payment,
-    origin: &str,
-    (facts, at): (&serde_json::Value, Timestamp),
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO case_file (case_id, class, side, line_key, payment_id, origin, owner, facts, opened_at)
-         VALUES ($1, $2, 'HERE', $3, $4, $5, 'bapenda', $6, $7) ON CONFLICT (class, side, line_key) DO NOTHING",
-        CaseId::new().0, class, payment.id.to_string(), payment.id.0, origin, facts, at
-    )
-    .execute(connection)
-    .await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::{Leg, LegState, Payment};
-use crate::domain::{Authority, BillPeriod, EvidenceId, Reference, Rupiah, Timestamp, TransferId};
+use crate::domain::{Authority, BillPeriod, EvidenceId, Rupiah, Timestamp, TransferId};
 
 /// What two people decide about an open payment or a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub enum Decision {
     Refuse,
     /// A leg that its authority refused was paid elsewhere: the citizen gets that part back.
     PaidElsewhere,
-    /// A leg that Jasa Raharja refused is paid by a fresh assessment under a new reference; the difference is *selisih*.
+    /// A leg that Jasa Raharja refused is paid by a fresh assessment under a reference of its own; the difference is *selisih*.
     FreshAssessment,
     /// A leg is confirmed with the number of a stored answer that its authority signed.
     ConfirmEvidence,
@@ -71,12 +71,13 @@ pub struct StoredBooking {
 }
 
 impl FreshAssessment {
-    /// The leg that it makes, under a new reference; not sent before its `not_after` is committed.
+    /// The leg that it makes, under a reference of its own; not sent before its `not_after` is committed.
     pub(super) fn leg(&self, payment: &Payment, now: Timestamp) -> Option<Leg> {
+        let ordinal = payment.legs.last()?.ordinal + 1;
         Some(Leg {
-            ordinal: payment.legs.last()?.ordinal + 1,
+            ordinal,
             authority: Authority::JasaRaharja,
-            reference: Reference::new(),
+            reference: payment.id.reference(ordinal),
             document_id: self.assessment_id.clone(),
             amount: self.amount,
             periods: self.periods.clone(),

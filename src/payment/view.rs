@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::state::StateName;
+use super::state::{Leg, Payment, State, StateName};
 use crate::domain::{AgentId, Authority, BillPeriod, BusinessDate, PaymentId, Plate, Timestamp, rfc3339_wib};
 use crate::receipt::Kind;
 
@@ -40,6 +40,47 @@ pub struct PaymentView {
     /// A task is at work on it now.
     #[serde(skip)]
     pub at_work: bool,
+}
+
+impl PaymentView {
+    /// A payment as it was just written: what a reading would show. An open one is asked about in `wait_ms`.
+    pub(super) fn of(payment: &Payment, wait_ms: i64) -> Self {
+        let number = |authority| payment.leg_of(authority).and_then(Leg::booking).map(|b| b.number.clone());
+        let (confirmed_at, reason) = match &payment.state {
+            State::Held => (None, None),
+            State::InDoubt { reason } => (None, reason.clone()),
+            State::IntegrityHold { reason } | State::Refused { reason, .. } => (None, Some(reason.clone())),
+            State::Confirmed { at } => (Some(*at), None),
+            State::Reversing { confirmed_at } | State::Reversed { confirmed_at, .. } => (*confirmed_at, None),
+        };
+        Self {
+            payment_id: payment.id.0,
+            state: payment.state.name(),
+            plate: as_on_the_plate(&payment.plate),
+            amount: payment.amount.get(),
+            ntpd: number(Authority::Bapenda),
+            certificate_no: number(Authority::JasaRaharja),
+            receipt_no: payment.receipt_no.clone().or_else(|| payment.titip_no.clone()),
+            business_date: payment
+                .leg_of(Authority::Bapenda)
+                .and_then(Leg::booking)
+                .map(|booking| booking.business_date),
+            taken_at: rfc3339_wib(payment.taken_at),
+            confirmed_at: confirmed_at.map(rfc3339_wib),
+            reason,
+            next_try_in_s: payment.needs_work().then(|| in_seconds((wait_ms + 999) / 1000)),
+            at_work: false,
+        }
+    }
+}
+
+/// When to ask again: not at once, and not never.
+fn in_seconds(seconds: i64) -> i64 {
+    seconds.clamp(1, 900)
+}
+
+fn as_on_the_plate(plate: &str) -> String {
+    Plate::parse(plate).map_or_else(|_| plate.to_owned(), |plate| plate.to_string())
 }
 
 /// Whose payments may be seen.
@@ -127,7 +168,7 @@ async fn select(
                 payment_id: r.payment_id,
                 state: StateName::named(&r.state)
                     .ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?,
-                plate: Plate::parse(&r.plate).map_or(r.plate, |plate| plate.to_string()),
+                plate: as_on_the_plate(&r.plate),
                 amount: r.amount,
                 ntpd: r.ntpd,
                 certificate_no: r.certificate_no,
@@ -136,7 +177,7 @@ async fn select(
                 taken_at: rfc3339_wib(r.taken_at),
                 confirmed_at: r.confirmed_at.map(rfc3339_wib),
                 reason: r.reason,
-                next_try_in_s: r.next_try_in_s.map(|s| s.clamp(1, 900)),
+                next_try_in_s: r.next_try_in_s.map(in_seconds),
                 at_work: r.at_work.unwrap_or(false),
             })
         })

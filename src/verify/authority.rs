@@ -22,6 +22,10 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         None => reference_twice(connection).await?,
         found => found,
     };
+    let twice = match twice {
+        None => booking_is_no_leg(connection).await?,
+        found => found,
+    };
     let found = read(connection).await?;
     let late = match found.late {
         None => settled_late(connection).await?,
@@ -48,6 +52,18 @@ async fn number_twice(connection: &mut PgConnection) -> Result<Option<String>, s
     sqlx::query_scalar!(
         r#"SELECT format('payment_leg: number %s of %s stands on %s legs, of payments %s', number, authority, count(*), string_agg(payment_id::text, ', ')) AS "offender!"
            FROM payment_leg WHERE number IS NOT NULL GROUP BY authority, number HAVING count(*) > 1
+           LIMIT 1"#
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+async fn booking_is_no_leg(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT format('booking %s %s: leg %s/%s says %s of %s', coalesce(b.authority, l.authority), coalesce(b.number, l.number),
+                         coalesce(b.payment_id, l.payment_id), coalesce(b.ordinal, l.ordinal), coalesce(l.number, 'no number'), l.business_date) AS "offender!"
+           FROM booking b FULL JOIN (SELECT * FROM payment_leg WHERE number IS NOT NULL) l ON l.payment_id = b.payment_id AND l.ordinal = b.ordinal
+           WHERE (b.authority, b.number, b.business_date) IS DISTINCT FROM (l.authority, l.number, l.business_date)
            LIMIT 1"#
     )
     .fetch_optional(connection)

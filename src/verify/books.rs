@@ -46,9 +46,9 @@ async fn between_wrong_accounts(connection: &mut PgConnection) -> Result<Option<
            LEFT JOIN account c ON c.account_no = t.credit_account
            WHERE t.amount <= 0 OR d.account_no IS NULL OR c.account_no IS NULL
               OR d.agent_id <> t.agent_id OR c.agent_id <> t.agent_id
-              OR (t.code <> 'TOPUP' AND t.payment_id IS NULL)
+              OR (t.code = 'TOPUP') = EXISTS (SELECT FROM payment p WHERE p.payment_id = t.cause)
               OR CASE t.code
-                   WHEN 'TOPUP' THEN d.kind = 'bank_clearing' AND c.kind = 'float' AND t.payment_id IS NULL
+                   WHEN 'TOPUP' THEN d.kind = 'bank_clearing' AND c.kind = 'float'
                    WHEN 'HOLD' THEN d.kind = CASE WHEN t.leg > 1 THEN 'selisih' ELSE 'float' END AND c.kind = 'hold'
                    WHEN 'POST' THEN d.kind = 'hold' AND c.kind = CASE WHEN t.leg IS NULL THEN 'fee' ELSE 'payable' END
                    WHEN 'VOID' THEN d.kind = 'hold' AND (c.kind IN ('float', 'owed_to_citizens') OR c.kind = 'selisih' AND t.leg > 0)
@@ -98,10 +98,10 @@ async fn not_resolved_whole(connection: &mut PgConnection) -> Result<Option<Stri
     sqlx::query_scalar!(
         r#"SELECT format('transfer %s: a %s of %s is resolved by %s rows (%s to %s) of %s together', r.resolves, coalesce(h.code, 'hold that is not there'),
                          h.amount, r.parts, r.code, r.other_code, r.amount) AS "offender!"
-           FROM (SELECT resolves, count(*) AS parts, count(DISTINCT resolves_part) AS places, min(resolves_part) AS first_part,
+           FROM (SELECT cause, resolves, count(*) AS parts, count(DISTINCT resolves_part) AS places, min(resolves_part) AS first_part,
                         max(resolves_part) AS last_part, sum(amount) AS amount, min(code) AS code, max(code) AS other_code
-                 FROM transfer WHERE resolves IS NOT NULL GROUP BY resolves) r
-           LEFT JOIN transfer h ON h.transfer_id = r.resolves
+                 FROM transfer WHERE resolves IS NOT NULL GROUP BY cause, resolves) r
+           LEFT JOIN transfer h ON h.cause = r.cause AND h.transfer_id = r.resolves
            WHERE h.code IS DISTINCT FROM 'HOLD' OR h.amount <> r.amount OR r.places <> r.parts OR r.first_part <> 0
               OR r.last_part <> r.parts - 1 OR r.code <> r.other_code
            LIMIT 1"#
@@ -113,9 +113,9 @@ async fn not_resolved_whole(connection: &mut PgConnection) -> Result<Option<Stri
 async fn resolves_another(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT format('transfer %s: this %s resolves hold %s of another payment, leg or agent', r.transfer_id, r.code, r.resolves) AS "offender!"
-           FROM transfer r LEFT JOIN transfer h ON h.transfer_id = r.resolves
+           FROM transfer r LEFT JOIN transfer h ON h.cause = r.cause AND h.transfer_id = r.resolves
            WHERE (r.code IN ('POST', 'VOID')) <> (r.resolves IS NOT NULL)
-              OR r.resolves IS NOT NULL AND (r.payment_id, r.leg, r.agent_id, r.debit_account) IS DISTINCT FROM (h.payment_id, h.leg, h.agent_id, h.credit_account)
+              OR r.resolves IS NOT NULL AND (r.cause, r.leg, r.agent_id, r.debit_account) IS DISTINCT FROM (h.cause, h.leg, h.agent_id, h.credit_account)
            LIMIT 1"#
     )
     .fetch_optional(connection)

@@ -15,7 +15,7 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         .fetch_one(&mut *connection)
         .await?;
     let open = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM transfer h WHERE h.code = 'HOLD' AND NOT EXISTS (SELECT FROM transfer r WHERE r.resolves = h.transfer_id)"#
+        r#"SELECT count(*) AS "n!" FROM transfer h WHERE h.code = 'HOLD' AND NOT EXISTS (SELECT FROM transfer r WHERE r.cause = h.cause AND r.resolves = h.transfer_id)"#
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -104,14 +104,14 @@ async fn wrong_balance(connection: &mut PgConnection) -> Result<Option<String>, 
 
 async fn unbacked_topup(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"WITH given AS (SELECT agent_id, amount, count(*) AS n FROM transfer WHERE code = 'TOPUP' GROUP BY agent_id, amount),
+        r#"WITH given AS (SELECT cause AS proposal_id, agent_id, sum(amount) AS amount, count(*) AS n FROM transfer WHERE code = 'TOPUP' GROUP BY cause, agent_id),
                 deposited AS (
-             SELECT d.agent_id, d.amount, count(*) AS n FROM bank_deposit d
-             JOIN proposal p ON p.proposal_id = d.proposal_id AND p.kind = 'topup' AND p.subject = d.agent_id AND p.approved_at IS NOT NULL
-             GROUP BY d.agent_id, d.amount)
-           SELECT format('agent %s: %s top-ups of %s, %s approved bank deposits of that amount', agent_id, coalesce(g.n, 0), amount, coalesce(d.n, 0)) AS "offender!"
-           FROM given g FULL JOIN deposited d USING (agent_id, amount)
-           WHERE g.n IS DISTINCT FROM d.n
+             SELECT d.proposal_id, d.agent_id, d.amount FROM bank_deposit d
+             JOIN proposal p ON p.proposal_id = d.proposal_id AND p.kind = 'topup' AND p.subject = d.agent_id AND p.approved_at IS NOT NULL)
+           SELECT format('proposal %s: agent %s was given %s in %s top-ups, the approved bank deposit is %s', proposal_id, agent_id, coalesce(g.amount, 0),
+                         coalesce(g.n, 0), coalesce(d.amount, 0)) AS "offender!"
+           FROM given g FULL JOIN deposited d USING (proposal_id, agent_id)
+           WHERE (g.amount, g.n) IS DISTINCT FROM (d.amount, 1)
            LIMIT 1"#
     )
     .fetch_optional(connection)
@@ -127,8 +127,8 @@ async fn hold_without_debt(connection: &mut PgConnection) -> Result<Option<Strin
              SELECT payment_id, agent_id, NULL, fee_hold_id, fee FROM payment
              WHERE state IN ('held', 'in_doubt', 'integrity_hold', 'reversing') AND confirmed_at IS NULL AND fee > 0),
            held AS (
-             SELECT h.transfer_id, h.payment_id, h.agent_id, h.leg, h.amount FROM transfer h
-             WHERE h.code = 'HOLD' AND NOT EXISTS (SELECT FROM transfer r WHERE r.resolves = h.transfer_id))
+             SELECT h.transfer_id, h.cause AS payment_id, h.agent_id, h.leg, h.amount FROM transfer h
+             WHERE h.code = 'HOLD' AND NOT EXISTS (SELECT FROM transfer r WHERE r.cause = h.cause AND r.resolves = h.transfer_id))
            SELECT format('payment %s: %s is unposted with %s, but its open hold is %s', coalesce(due.payment_id, held.payment_id),
                          CASE WHEN due.payment_id IS NULL THEN 'nothing' WHEN due.leg IS NULL THEN 'the fee' ELSE 'leg ' || due.leg END,
                          coalesce(due.amount, 0), coalesce(held.transfer_id::text || ' of ' || held.amount, 'missing')) AS "offender!"

@@ -32,9 +32,9 @@ async fn otherwise(connection: &mut PgConnection) -> Result<Option<String>, sqlx
              JOIN payment_leg l ON l.payment_id = p.payment_id AND l.ordinal = (SELECT max(ordinal) FROM payment_leg n WHERE n.payment_id = p.payment_id)
              WHERE l.ordinal > 1),
            moved AS (
-             SELECT t.payment_id, sum(CASE c.kind WHEN 'selisih' THEN t.amount ELSE -t.amount END)::bigint AS amount
+             SELECT t.cause AS payment_id, sum(CASE c.kind WHEN 'selisih' THEN t.amount ELSE -t.amount END)::bigint AS amount
              FROM transfer t JOIN account c ON c.account_no = t.credit_account JOIN account d ON d.account_no = t.debit_account
-             WHERE 'selisih' IN (c.kind, d.kind) GROUP BY t.payment_id)
+             WHERE 'selisih' IN (c.kind, d.kind) GROUP BY t.cause)
            SELECT format('payment %s: selisih should bear %s, the books give it %s', coalesce(payment_id::text, 'none'), coalesce(due.amount, 0), coalesce(moved.amount, 0)) AS "offender!"
            FROM due FULL JOIN moved USING (payment_id)
            WHERE coalesce(due.amount, 0) <> coalesce(moved.amount, 0)

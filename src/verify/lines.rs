@@ -98,7 +98,7 @@ async fn posted_otherwise(connection: &mut PgConnection) -> Result<Option<String
              UNION ALL
              SELECT payment_id, leg, beneficiary, 'REVERSE', sum(amount), count(*) FROM line WHERE amount > 0 AND state = 'reversed' GROUP BY payment_id, leg, beneficiary),
            posted AS (
-             SELECT t.payment_id, coalesce(t.leg, -1) AS leg, coalesce(a.beneficiary, 'the outlet') AS beneficiary, CASE t.code WHEN 'REVERSE' THEN 'REVERSE' ELSE 'POST' END AS code, sum(t.amount) AS amount, count(*) AS n
+             SELECT t.cause AS payment_id, coalesce(t.leg, -1) AS leg, coalesce(a.beneficiary, 'the outlet') AS beneficiary, CASE t.code WHEN 'REVERSE' THEN 'REVERSE' ELSE 'POST' END AS code, sum(t.amount) AS amount, count(*) AS n
              FROM transfer t LEFT JOIN account a ON a.account_no = CASE t.code WHEN 'REVERSE' THEN t.debit_account ELSE t.credit_account END
              WHERE t.code IN ('POST', 'REVERSE') OR t.code = 'CLAIM' AND t.leg IS NOT NULL GROUP BY 1, 2, 3, 4)
            SELECT format('payment %s: %s of leg %s to %s: %s in %s lines is due, %s in %s rows is in the books', payment_id, code, leg, beneficiary,
@@ -115,11 +115,11 @@ async fn posted_otherwise(connection: &mut PgConnection) -> Result<Option<String
 async fn owed_otherwise(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"WITH owed AS (
-             SELECT t.payment_id, t.agent_id,
+             SELECT t.cause AS payment_id, t.agent_id,
                     coalesce(sum(CASE c.kind WHEN 'owed_to_citizens' THEN t.amount ELSE -t.amount END) FILTER (WHERE t.code <> 'RETURN'), 0)::bigint AS amount,
                     coalesce(sum(t.amount) FILTER (WHERE t.code = 'RETURN'), 0) AS returned
              FROM transfer t JOIN account c ON c.account_no = t.credit_account JOIN account d ON d.account_no = t.debit_account
-             WHERE 'owed_to_citizens' IN (c.kind, d.kind) GROUP BY t.payment_id, t.agent_id)
+             WHERE 'owed_to_citizens' IN (c.kind, d.kind) GROUP BY t.cause, t.agent_id)
            SELECT format('citizen_debt %s: the books owe %s and gave back %s; the debt is %s, %s', payment_id, coalesce(o.amount, 0), coalesce(o.returned, 0),
                          coalesce(d.amount, 0), CASE WHEN d.returned_at IS NULL THEN 'not returned' ELSE 'returned' END) AS "offender!"
            FROM owed o FULL JOIN citizen_debt d USING (payment_id)

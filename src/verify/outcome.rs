@@ -105,11 +105,11 @@ async fn hold_ends_otherwise(connection: &mut PgConnection) -> Result<Option<Str
                     CASE WHEN reposted_at IS NOT NULL THEN 'VOID' WHEN confirmed_at IS NOT NULL THEN 'POST' WHEN state IN ('refused', 'reversed') THEN 'VOID' ELSE 'open' END
              FROM payment WHERE fee > 0 OR fee_hold_id IS NOT NULL),
            held AS (
-             SELECT h.transfer_id, h.payment_id, h.agent_id, h.leg, h.amount, coalesce(r.code, 'open') AS ending, r.went_to
+             SELECT h.transfer_id, h.cause AS payment_id, h.agent_id, h.leg, h.amount, coalesce(r.code, 'open') AS ending, r.went_to
              FROM transfer h LEFT JOIN (
-               SELECT r.resolves, min(r.code) AS code, min(c.kind) AS went_to
-               FROM transfer r LEFT JOIN account c ON c.account_no = r.credit_account WHERE r.resolves IS NOT NULL GROUP BY r.resolves) r
-             ON r.resolves = h.transfer_id
+               SELECT r.cause, r.resolves, min(r.code) AS code, min(c.kind) AS went_to
+               FROM transfer r LEFT JOIN account c ON c.account_no = r.credit_account WHERE r.resolves IS NOT NULL GROUP BY r.cause, r.resolves) r
+             ON r.cause = h.cause AND r.resolves = h.transfer_id
              WHERE h.code = 'HOLD')
            SELECT format('payment %s: the hold of %s of %s should have ended as %s; hold %s of %s ended as %s%s', coalesce(due.payment_id, held.payment_id),
                          CASE WHEN due.payment_id IS NULL THEN 'nothing' WHEN due.leg IS NULL THEN 'the fee' ELSE 'leg ' || due.leg END,

@@ -6,7 +6,7 @@ use super::Check;
 use crate::db::MIGRATOR;
 
 /// Tables whose rows are history.
-const APPEND_ONLY: [&str; 13] = [
+const APPEND_ONLY: [&str; 14] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -14,6 +14,7 @@ const APPEND_ONLY: [&str; 13] = [
     "evidence",
     "receipt",
     "bank_deposit",
+    "booking",
     "settlement_file",
     "settlement_part",
     "settlement_resolution",
@@ -23,7 +24,7 @@ const APPEND_ONLY: [&str; 13] = [
 ];
 
 /// Triggers without which a row could be changed or a hold resolved in part.
-const TRIGGERS: [(&str, &str); 18] = [
+const TRIGGERS: [(&str, &str); 20] = [
     ("transfer", "transfer_append_only"),
     ("transfer", "transfer_no_truncate"),
     ("transfer", "transfer_resolution_adds_up"),
@@ -41,6 +42,8 @@ const TRIGGERS: [(&str, &str); 18] = [
     ("night_input", "night_input_append_only"),
     ("night_line", "night_line_append_only"),
     ("payment_leg", "leg_keeps_its_word"),
+    ("booking", "booking_append_only"),
+    ("agent_float", "float_seq_grows"),
     ("proposal", "proposal_is_fixed"),
 ];
 
@@ -48,9 +51,9 @@ const TRIGGERS: [(&str, &str); 18] = [
 const UNIQUE: [&str; 16] = [
     "transfer_pkey",
     "transfer_resolved_once",
-    "transfer_float_position",
     "idempotency_key_pkey",
-    "leg_reference_key",
+    "payment_pkey",
+    "payment_leg_pkey",
     "leg_number_key",
     "vehicle_lock_period",
     "vehicle_lock_open",
@@ -65,7 +68,7 @@ const UNIQUE: [&str; 16] = [
 ];
 
 /// Constraints that keep a balance or a decision honest.
-const CONSTRAINTS: [&str; 7] = [
+const CONSTRAINTS: [&str; 9] = [
     "transfer_amount_positive",
     "transfer_two_accounts",
     "transfer_available_not_negative",
@@ -73,6 +76,8 @@ const CONSTRAINTS: [&str; 7] = [
     "float_held_not_negative",
     "float_owed_not_negative",
     "proposal_two_people",
+    "payment_id_ends_in_zero",
+    "leg_reference_of_payment",
 ];
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
@@ -121,6 +126,7 @@ async fn sleeping_trigger(connection: &mut PgConnection) -> Result<Option<String
            FULL JOIN (SELECT * FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)) t
              ON t.tgname = due.trigger_name AND t.tgrelid = to_regclass('public.' || due.table_name)
            WHERE t.tgenabled IS DISTINCT FROM 'A'
+           ORDER BY coalesce(t.tgparentid, 0)
            LIMIT 1"#,
         &tables, &triggers
     )

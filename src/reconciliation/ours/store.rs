@@ -23,9 +23,9 @@ pub(crate) async fn booked_on(
     after: Reference,
 ) -> Result<Vec<Reference>, sqlx::Error> {
     let references = sqlx::query_scalar!(
-        "SELECT reference FROM payment_leg
-         WHERE authority = $1 AND business_date = $2 AND reference > $3
-         ORDER BY reference LIMIT $4",
+        "SELECT l.reference FROM booking b JOIN payment_leg l USING (payment_id, ordinal)
+         WHERE b.authority = $1 AND b.business_date = $2 AND (b.payment_id, b.ordinal) > (payment_of($3), get_byte(uuid_send($3), 15) - 1)
+         ORDER BY b.payment_id, b.ordinal LIMIT $4",
         authority.as_str(),
         date.date(),
         after.0,
@@ -88,7 +88,7 @@ pub(crate) async fn numbered(
     numbers: &[String],
 ) -> Result<Vec<Reference>, sqlx::Error> {
     let references = sqlx::query_scalar!(
-        "SELECT reference FROM payment_leg WHERE authority = $1 AND number = ANY($2)",
+        "SELECT l.reference FROM booking b JOIN payment_leg l USING (payment_id, ordinal) WHERE b.authority = $1 AND b.number = ANY($2)",
         authority.as_str(),
         numbers
     )
@@ -136,8 +136,8 @@ pub(crate) async fn legs(
                   periods AS "periods!: Json<Vec<BillPeriod>>", leg_state AS "leg_state!", not_after AS "not_after!",
                   number, business_date, reversal_state, reversal_business_date, plate AS "plate!",
                   payment_state AS "payment_state!", taken_at AS "taken_at!", resolved_on
-           FROM night_leg
-           WHERE authority = $1 AND reference = ANY($2)
+           FROM unnest($2::uuid[]) u (wanted) JOIN night_leg ON payment_id = payment_of(wanted) AND reference = wanted
+           WHERE authority = $1
            ORDER BY reference"#,
         night.authority.as_str(),
         &ids

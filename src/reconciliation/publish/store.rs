@@ -273,7 +273,7 @@ pub(crate) async fn insert_cases(
          SELECT u.case_id, u.class, u.side, u.line_key, l.payment_id, 'night', u.owner, u.facts, $8
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[])
                 u (case_id, class, side, line_key, reference, owner, facts)
-         LEFT JOIN payment_leg l ON l.reference = u.reference
+         LEFT JOIN payment_leg l ON l.payment_id = payment_of(u.reference) AND l.reference = u.reference
          ON CONFLICT ON CONSTRAINT case_once DO NOTHING",
         &ids,
         &classes,

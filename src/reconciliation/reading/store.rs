@@ -213,7 +213,7 @@ pub(crate) async fn lines(
         r#"SELECT n.ordinal, l.payment_id AS "payment_id?", n.class, n.note, n.authority, n.reference, n.due_on, n.code,
                   n.beneficiary, n.status, n.number, n.document_id, n.plate, n.here_principal, n.here_penalty,
                   n.there_principal, n.there_penalty, n.line_no, n.ours
-           FROM night_line n LEFT JOIN payment_leg l ON l.reference = n.reference
+           FROM night_line n LEFT JOIN payment_leg l ON l.payment_id = payment_of(n.reference) AND l.reference = n.reference
            WHERE n.run_id = $1 AND n.ordinal > $2
            ORDER BY n.ordinal LIMIT $3"#,
         run_id.0,
@@ -236,7 +236,7 @@ pub(crate) async fn lines_of_class(
         r#"SELECT n.ordinal, l.payment_id AS "payment_id?", n.class, n.note, n.authority, n.reference, n.due_on, n.code,
                   n.beneficiary, n.status, n.number, n.document_id, n.plate, n.here_principal, n.here_penalty,
                   n.there_principal, n.there_penalty, n.line_no, n.ours
-           FROM night_line n LEFT JOIN payment_leg l ON l.reference = n.reference
+           FROM night_line n LEFT JOIN payment_leg l ON l.payment_id = payment_of(n.reference) AND l.reference = n.reference
            WHERE n.run_id = $1 AND n.class = $2 AND n.ordinal > $3
            ORDER BY n.ordinal LIMIT $4"#,
         run_id.0,

@@ -330,8 +330,10 @@ async fn a_leg_found_on_the_next_date_is_matched_with_its_shift_and_closes_its_c
     );
     let id = payment.id();
     // As if the host had told another day than the one it settles on.
-    plants(&world, format!("UPDATE payment_leg SET business_date = '{today}' WHERE payment_id = '{id}'"))
-        .await;
+    for table in ["payment_leg", "booking"] {
+        plants(&world, format!("UPDATE {table} SET business_date = '{today}' WHERE payment_id = '{id}'"))
+            .await;
+    }
     let first = reconciles(&world.night, today).await.unwrap();
     let missing = count(&first, "MISSING_UPSTREAM");
     assert!(missing > 1 && first.cases_opened == missing);

@@ -29,10 +29,10 @@ const NAMED: &str = "
 
 /// Nothing is stopped while a violation is planted; afterwards every guard stands as before.
 const GUARDS_DOWN: &str = "DO $$ DECLARE t regclass; BEGIN
-  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
     EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', t); END LOOP; END $$";
 const GUARDS_UP: &str = "DO $$ DECLARE t regclass; g name; BEGIN
-  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
     EXECUTE format('ALTER TABLE %s ENABLE TRIGGER ALL', t); END LOOP;
   FOR t, g IN SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE NOT tgisinternal LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t, g); END LOOP; END $$";
@@ -72,9 +72,9 @@ async fn what_is_wrong_in_the_books_is_found() {
         planted(&[1], "UPDATE transfer SET debit_account = 9 WHERE code = 'TOPUP'"),
         planted(&[1, 7], "UPDATE account SET kind = 'suspense' WHERE account_no = 2"),
         planted(&[1], "UPDATE account SET kind = 'bank_clearing' WHERE account_no = 3"),
-        planted(&[2, 3, 8], "INSERT INTO transfer SELECT gen_random_uuid(), debit_account, credit_account, amount, code, agent_id, payment_id, leg,
-                               resolves, 1, float_seq, available_after, at FROM transfer WHERE code = 'POST' AND payment_id = (SELECT payment_id FROM plain) AND leg IS NULL"),
-        planted(&[2, 8], "UPDATE transfer SET leg = 1 WHERE code = 'POST' AND payment_id = (SELECT payment_id FROM plain) AND leg = 0"),
+        planted(&[2, 3, 8], "INSERT INTO transfer SELECT cause, gen_random_uuid(), debit_account, credit_account, amount, code, agent_id, leg,
+                               resolves, 1, float_seq, available_after, at FROM transfer WHERE code = 'POST' AND cause = (SELECT payment_id FROM plain) AND leg IS NULL"),
+        planted(&[2, 8], "UPDATE transfer SET leg = 1 WHERE code = 'POST' AND cause = (SELECT payment_id FROM plain) AND leg = 0"),
         planted(&[3], "UPDATE transfer SET available_after = available_after + 1 WHERE float_seq = 3"),
         planted(&[3], "UPDATE transfer SET float_seq = float_seq + 1 WHERE float_seq = (SELECT max(float_seq) FROM transfer)"),
         planted(&[3], "UPDATE transfer SET float_seq = NULL, available_after = NULL WHERE float_seq = (SELECT max(float_seq) FROM transfer)"),
@@ -83,7 +83,7 @@ async fn what_is_wrong_in_the_books_is_found() {
         planted(&[3], "UPDATE bank_deposit SET amount = amount + 1"),
         planted(&[3, 4], "UPDATE agent_float SET held = held - 1"),
         planted(&[4, 7], "UPDATE payment_leg SET hold_id = gen_random_uuid() WHERE payment_id = (SELECT payment_id FROM doubt) AND ordinal = 0"),
-        planted(&[3, 4, 7], "UPDATE transfer SET amount = amount - 1 WHERE code = 'HOLD' AND payment_id = (SELECT payment_id FROM doubt) AND leg = 0"),
+        planted(&[3, 4, 7], "UPDATE transfer SET amount = amount - 1 WHERE code = 'HOLD' AND cause = (SELECT payment_id FROM doubt) AND leg = 0"),
     ])
     .await;
 }
@@ -110,7 +110,7 @@ async fn what_is_wrong_with_vehicles_and_keys_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_payments_is_found() {
     each_is_found(&[
-        planted(&[7, 8, 9], "UPDATE payment_leg SET state = 'sent', number = NULL, booked_at = NULL, business_date = NULL
+        planted(&[7, 8, 9, 15], "UPDATE payment_leg SET state = 'sent', number = NULL, booked_at = NULL, business_date = NULL
                                WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 1"),
         planted(&[7, 9], "DELETE FROM receipt WHERE kind = 'LUNAS' AND payment_id = (SELECT payment_id FROM plain)"),
         planted(&[7], "UPDATE payment SET titip_no = NULL WHERE payment_id = (SELECT payment_id FROM doubt)"),
@@ -118,10 +118,10 @@ async fn what_is_wrong_with_payments_is_found() {
         planted(&[7, 14], "UPDATE proposal SET approved_by = NULL, approved_at = NULL WHERE terms->>'decision' = 'reverse'"),
         planted(&[7, 18], "ALTER TABLE proposal DROP CONSTRAINT proposal_two_people; UPDATE proposal SET approved_by = proposed_by WHERE kind = 'reversal'"),
         planted(&[7], "UPDATE person SET role = 'kasir' WHERE username = 'bapenda.uji'"),
-        planted(&[7, 3, 8], "UPDATE transfer SET credit_account = credit_account + 3 WHERE code = 'VOID' AND payment_id = (SELECT payment_id FROM refused) AND leg IS NULL"),
+        planted(&[7, 3, 8], "UPDATE transfer SET credit_account = credit_account + 3 WHERE code = 'VOID' AND cause = (SELECT payment_id FROM refused) AND leg IS NULL"),
         planted(&[8, 12], "UPDATE payment_leg SET periods = jsonb_set(periods, '{0,lines,0,principal}', '1') WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0"),
         planted(&[8, 6, 9], "UPDATE payment SET amount = amount + 1 WHERE payment_id = (SELECT payment_id FROM plain)"),
-        planted(&[8], "UPDATE transfer SET credit_account = 3529 WHERE code = 'POST' AND credit_account = 35 AND payment_id = (SELECT payment_id FROM plain)"),
+        planted(&[8], "UPDATE transfer SET credit_account = 3529 WHERE code = 'POST' AND credit_account = 35 AND cause = (SELECT payment_id FROM plain)"),
         planted(&[8, 3], "DELETE FROM transfer WHERE code = 'REVERSE' AND leg = 0"),
         planted(&[7, 3, 8], "UPDATE transfer SET credit_account = 1000010 + 4 WHERE code = 'VOID' AND credit_account = 2"),
         planted(&[7], "UPDATE proposal SET terms = terms || '{\"decision\": \"ask\"}' WHERE terms->>'decision' = 'fresh-assessment'"),
@@ -177,9 +177,9 @@ async fn what_is_wrong_with_the_night_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_authority_said_is_found() {
     each_is_found(&[
-        planted(&[15, 9, 17, 18], "ALTER TABLE payment_leg DROP CONSTRAINT leg_number_key;
-                                  UPDATE payment_leg SET number = (SELECT number FROM payment_leg WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0)
+        planted(&[15, 9, 17], "UPDATE payment_leg SET number = (SELECT number FROM payment_leg WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0)
                                   WHERE payment_id = (SELECT payment_id FROM other) AND ordinal = 0"),
+        planted(&[15], "DELETE FROM booking WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0"),
         planted(&[16], "UPDATE evidence SET host_timestamp = '2026-01-01T00:00:00+07:00' WHERE evidence_id = (SELECT min(evidence_id::text)::uuid FROM evidence)"),
         planted(&[16], "UPDATE evidence SET signature = 'nonsense' WHERE operation = 'reversal'"),
         planted(&[16], "DELETE FROM evidence WHERE operation = 'inquiry'"),
