@@ -44,7 +44,8 @@
         const body = new URLSearchParams(new FormData(form));
         const answer = await fetch(form.action, { method: 'POST', body, credentials: 'same-origin', redirect: 'follow' });
         if (answer.redirected) { location.assign(answer.url); return; }
-        if (answer.status < 500) { drop(tagihan); await show(answer); return; }
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        if (!page.querySelector('[data-ulangi]')) { show(page); return; }
         news.textContent = 'Sistem belum dapat menjawab. Simpan uangnya; sedang dicoba lagi dengan kunci yang sama…';
       } catch {
         news.textContent = 'Jaringan terputus. Simpan uangnya; sedang dicoba lagi dengan kunci yang sama…';
@@ -53,10 +54,12 @@
       wait = Math.min(wait * 2, 15000);
     }
   };
-  const show = async (answer) => {
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const show = (page) => {
+    document.title = page.title;
     one('main').replaceWith(page.querySelector('main'));
+    wire(one('main'));
     one('main').focus();
+    outbox();
   };
 
   // What this device has sent and not seen the end of.
@@ -123,27 +126,37 @@
     });
   };
 
-  for (const form of all('form[data-bayar]')) {
-    form.addEventListener('submit', (event) => { event.preventDefault(); send(form); });
-  }
-  for (const form of all('form[data-sekali]')) {
-    form.addEventListener('submit', (event) => {
-      if (form.dataset.dikirim) event.preventDefault();
-      form.dataset.dikirim = 'ya';
-    });
-  }
-  for (const form of all('form[data-kembalian]')) change(form);
-  for (const mark of all('[data-ikuti]')) follow(mark);
-  for (const mark of all('[data-selesai]')) drop(mark.dataset.selesai);
-  for (const button of all('[data-cetak]')) {
-    button.hidden = false;
-    button.addEventListener('click', () => window.print());
-  }
+  const wire = (root) => {
+    const within = (selector) => root.querySelectorAll(selector);
+    for (const form of within('form[data-bayar]')) {
+      form.addEventListener('submit', (event) => { event.preventDefault(); send(form); });
+    }
+    for (const form of within('form[data-sekali]')) {
+      form.addEventListener('submit', (event) => {
+        if (form.dataset.dikirim) { event.preventDefault(); return; }
+        form.dataset.dikirim = 'ya';
+        const button = form.querySelector('button');
+        form.dataset.kata = button.textContent;
+        button.textContent = form.dataset.sekali || button.textContent;
+      });
+    }
+    for (const form of within('form[data-kembalian]')) change(form);
+    for (const mark of within('[data-ikuti]')) follow(mark);
+    for (const mark of within('[data-selesai]')) drop(mark.dataset.selesai);
+    for (const button of within('[data-cetak]')) {
+      button.hidden = false;
+      button.addEventListener('click', () => window.print());
+    }
+  };
+  wire(document);
   // A page brought back by the browser may have sent its form already: it may send again, the key is the same.
   addEventListener('pageshow', () => {
     for (const form of all('form[data-dikirim]')) {
       delete form.dataset.dikirim;
-      for (const button of form.querySelectorAll('button')) button.disabled = false;
+      for (const button of form.querySelectorAll('button')) {
+        button.disabled = false;
+        if (form.dataset.kata) button.textContent = form.dataset.kata;
+      }
     }
     outbox();
   });

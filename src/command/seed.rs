@@ -98,10 +98,12 @@ async fn people(
         let token = agents::new_secret("usr_")?;
         let expires_at = now + TimeDelta::days(super::users::TOKEN_DAYS);
         agents::issue_token(connection, person.person_id, &token, now, expires_at).await?;
-        let agent_code = outlet.map(|agent| &agent.agent_code);
-        users.push(json!({
-            "username": username, "password": password, "role": role.as_str(), "token": token, "agent_code": agent_code,
-        }));
+        let mut user =
+            json!({"username": username, "password": password, "role": role.as_str(), "token": token});
+        if let Some(agent) = outlet {
+            user["agent_code"] = json!(agent.agent_code);
+        }
+        users.push(user);
         people.push(person);
     }
     Ok((people, users))

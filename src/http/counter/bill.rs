@@ -258,6 +258,7 @@ struct ConfirmPage {
     cash_rupiah: i64,
     change: String,
     exact: bool,
+    warning: Option<&'static str>,
 }
 
 /// `POST /tagihan/{lookup_id}/konfirmasi`: the change, and the last look before money moves.
@@ -288,6 +289,7 @@ pub(in crate::http) async fn confirmation(
         cash_rupiah: cash.get(),
         change: change.to_string(),
         exact: change.is_zero(),
+        warning: home::warning(&app, at.session.operator.outlet.active),
     };
     Ok(page(StatusCode::OK, &template))
 }

@@ -31,6 +31,8 @@ struct OutcomePage {
     etag: String,
     /// Why it was refused.
     words: Option<Words>,
+    /// It goes on changing.
+    open: bool,
     /// Cash to give back after a paper was handed over.
     owed: Option<String>,
     cash: Option<(String, String)>,
@@ -38,11 +40,15 @@ struct OutcomePage {
     lunas_no: Option<String>,
 }
 
-/// The four ends of a payment, as a cashier tells them apart.
+/// How a payment stands, as a cashier tells it apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Paid,
     Open,
+    /// Open, because an authority contradicts itself or us: two people look at it.
+    Examined,
+    /// Two people take it back, and the authorities are being asked.
+    TakenBack,
     Refused,
     Reversed,
 }
@@ -51,9 +57,9 @@ impl Kind {
     const fn of(state: StateName) -> Self {
         match state {
             StateName::Confirmed => Self::Paid,
-            StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
-                Self::Open
-            }
+            StateName::Held | StateName::InDoubt => Self::Open,
+            StateName::IntegrityHold => Self::Examined,
+            StateName::Reversing => Self::TakenBack,
             StateName::Refused => Self::Refused,
             StateName::Reversed => Self::Reversed,
         }
@@ -63,6 +69,8 @@ impl Kind {
         match self {
             Self::Paid => "lunas",
             Self::Open => "dipastikan",
+            Self::Examined => "diperiksa",
+            Self::TakenBack => "sedang-dibatalkan",
             Self::Refused => "ditolak",
             Self::Reversed => "dibatalkan",
         }
@@ -115,6 +123,7 @@ pub(in crate::http) async fn outcome(
         taken_at: at_taken.unwrap_or_default(),
         kind,
         etag: etag(&standing),
+        open: standing.state.is_open(),
         words: payment.reason.as_deref().filter(|_| refused).map(words),
         owed: owed.map(|owed| Rupiah::new(owed).unwrap_or_default().to_string()),
         cash,

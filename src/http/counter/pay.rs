@@ -73,6 +73,11 @@ pub(in crate::http) async fn pay(
         Ok(Ok(Err(PayError::InProgress { payment_id }))) => Ok(result(payment_id.0)),
         // Its fate says which, and links this outlet's own payment for the vehicle.
         Ok(Ok(Err(PayError::Refused { .. }))) => Ok(see(&format!("/tagihan/{id}/nasib"))),
+        // Nothing was sent and nothing is stored: a copy on its way could still pay, so the cashier decides first.
+        Ok(Ok(Err(error @ (PayError::HostDown | PayError::EndOfDay | PayError::Suspended)))) => {
+            let lookup = own_lookup(&app, request.agent.agent_id, id).await?;
+            Ok(never(&app, &at, &lookup, Some(&error.into())))
+        }
         Ok(Ok(Err(error))) => Err(error.into()),
         Ok(Err(error)) => {
             tracing::error!(%error, "a payment task died; its lease ends and the resolver goes on");
@@ -90,6 +95,15 @@ pub(in crate::http) async fn pay(
 struct NeverPage {
     frame: Frame,
     bill: Bill,
+    /// Why it was not taken, if anybody said so.
+    words: Option<Words>,
+}
+
+fn never(app: &App, at: &AtCounter, lookup: &Lookup, problem: Option<&Problem>) -> Response {
+    let now = app.upstream.host(crate::domain::Authority::Bapenda).now();
+    let words = problem.map(|problem| words(problem.code()));
+    let template = NeverPage { frame: Frame::of(at), bill: Bill::of(lookup, now), words };
+    page(problem.map_or(StatusCode::OK, Problem::status), &template)
 }
 
 #[derive(Template)]
@@ -139,10 +153,7 @@ async fn told(app: &App, at: &AtCounter, lookup: &Lookup, outcome: KeyOutcome) -
     match outcome {
         KeyOutcome::Payment(payment) => Ok(see(&format!("/bayar/{}", payment.payment_id))),
         KeyOutcome::Refused(refusal) => refused(app, at, lookup, refusal).await,
-        KeyOutcome::Free => {
-            let now = app.upstream.host(crate::domain::Authority::Bapenda).now();
-            Ok(page(StatusCode::OK, &NeverPage { frame: Frame::of(at), bill: Bill::of(lookup, now) }))
-        }
+        KeyOutcome::Free => Ok(never(app, at, lookup, None)),
     }
 }
 

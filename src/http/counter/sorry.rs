@@ -29,12 +29,16 @@ impl Sorry {
 struct SorryPage<'a> {
     words: Words,
     code: &'a str,
+    /// The same form, with the same key, tells the truth later: a script may send it again by itself.
+    again: bool,
 }
 
 impl IntoResponse for Sorry {
     fn into_response(self) -> Response {
         let words = if self.absent { Words::absent() } else { words(self.problem.code()) };
-        let mut response = page(self.problem.status(), &SorryPage { words, code: self.problem.code() });
+        let code = self.problem.code();
+        let again = matches!(code, "UNAVAILABLE" | "INTERNAL");
+        let mut response = page(self.problem.status(), &SorryPage { words, code, again });
         for (name, value) in self.problem.headers() {
             // A page does not ask for a bearer token.
             if let Ok(value) = HeaderValue::from_str(value).map_err(drop)

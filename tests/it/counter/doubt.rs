@@ -170,6 +170,7 @@ async fn the_clerk_is_warned_before_money_is_taken_when_a_host_is_down() {
     let told = siti.confirms(&confirmation).await;
     assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
     told.says("jangan terima uang dahulu (yang sudah diterima dikembalikan)");
+    told.says("Lepas pembayaran ini");
     siti.opens(&format!("{}/nasib", bill.path)).await.says("TIDAK PERNAH SAMPAI");
     assert_eq!(world.count("SELECT count(*) FROM payment").await, 0);
 }

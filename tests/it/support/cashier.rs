@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use reqwest::{Method, StatusCode};
 use samsat_gateway::agents::{self, NewPerson, Role};
 
-use super::agent::Vehicle;
+use super::agent::{Client, Vehicle};
 use super::world::World;
 
 /// The password of every operator of these tests.
@@ -77,6 +77,11 @@ impl Cashier {
             http: browser(),
             cookies: Mutex::default(),
         }
+    }
+
+    /// The same browser before another gateway.
+    pub fn at(self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self }
     }
 
     /// The same device, on which nobody is signed in.
@@ -232,6 +237,21 @@ impl World {
     /// A cashier of the nth outlet, not signed in.
     pub async fn cashier(&self, outlet: usize, username: &str) -> Cashier {
         self.operator(outlet, (username, Role::Kasir), false).await
+    }
+
+    /// A person of that role who acts by token; who works at an outlet works at the first.
+    pub async fn person(&self, role: Role) -> Client {
+        let now = self.clock.now();
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let outlet = agents::agent_by_code(&mut connection, &self.agents[0].code).await.expect("a row");
+        let outlet = outlet.filter(|_| role.is_at_outlet()).map(|outlet| outlet.agent_id);
+        let name = format!("{}.akses", role.as_str());
+        let new = NewPerson { outlet, ..NewPerson::named(&name, "no password", role) };
+        let person = agents::add_person(&mut connection, &new, now).await.expect("a person");
+        let token = agents::new_secret("usr_").expect("randomness");
+        let until = now + chrono::TimeDelta::days(1);
+        agents::issue_token(&mut connection, person.person_id, &token, now, until).await.expect("a token");
+        Client { credential: token, code: String::new(), ..self.agent().clone() }
     }
 
     /// Somebody at the nth outlet, whose password somebody else may have chosen.
