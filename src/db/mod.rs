@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, Executor, PgConnection, PgPool};
 pub use gather::{Gather, Question};
 
 use crate::config;
+use crate::domain::BusinessDate;
 
 /// Every migration, in order; tests and the command use the same.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -55,6 +56,16 @@ pub struct Db {
     commit_deadline: Duration,
 }
 
+/// The journal reads and writes by key alone. Its statements are planned once, perhaps on tables that are empty still;
+/// without this a plan that reads a whole table would stay while the table grows.
+const BY_KEY_ONLY: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 impl Db {
     /// Opens both pools and refuses a server that is not durable.
     ///
@@ -76,13 +87,26 @@ impl Db {
     /// # Errors
     /// [`sqlx::Error`] when the server does not answer.
     pub async fn connection(&self) -> Result<PgConnection, sqlx::Error> {
-        self.options.connect().await
+        self.options.clone().options(BY_KEY_ONLY).connect().await
     }
 
     /// How long a COMMIT may stay without an answer.
     #[must_use]
     pub const fn commit_deadline(&self) -> Duration {
         self.commit_deadline
+    }
+
+    /// Makes the parts of the growing tables for this month and the two that follow, where they are missing.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`]; nothing is lost then: what has no part of its own goes into the table's rest.
+    pub async fn make_months(&self, today: BusinessDate) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT sum(make_month((date_trunc('month', $1::date) + n * interval '1 month')::date)) FROM generate_series(0, 2) n",
+        )
+        .bind(today.date())
+        .fetch_one(&self.workers)
+        .await
     }
 
     /// True when the database answers and has exactly our migrations.

@@ -1,7 +1,7 @@
 //! What every request passes: an id, a log line without personal data, headers that browsers obey, a net for panics.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -24,6 +24,10 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
+
+/// On the answer to a new payment: how much of its time the authorities took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HostsTook(pub(super) Duration);
 
 /// Wraps the whole router.
 pub(super) async fn edge(request: Request, next: Next) -> Response {
@@ -48,6 +52,9 @@ pub(super) async fn edge(request: Request, next: Next) -> Response {
     let elapsed = began.elapsed();
     let labels = [("method", method.to_string()), ("path", path.clone()), ("status", status.to_string())];
     metrics::histogram!("http_seconds", &labels).record(elapsed);
+    if let Some(HostsTook(hosts)) = response.extensions().get() {
+        metrics::histogram!("payment_own_seconds").record(elapsed.saturating_sub(*hosts));
+    }
     span.in_scope(|| {
         let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(%method, path, status, ms, "answered");

@@ -26,6 +26,9 @@ use crate::reconciliation::{InvalidHour, Night, Schedule};
 use crate::tariff::{RuleError, Rules};
 use crate::upstream::{InvalidKey, Upstream};
 
+/// How often the months to come are looked at.
+const MONTHS_LOOKED_AT: Duration = Duration::from_hours(6);
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each says what it is")]
@@ -141,6 +144,7 @@ impl Gateway {
             let upstream = self.app.upstream.clone();
             background.push(tokio::spawn(async move { upstream.host(authority).greet().await }));
         }
+        background.push(tokio::spawn(make_months(self.app.clone(), stop.clone())));
         if config.night.enabled {
             let (schedule, stop) = (Schedule::new(self.night, &config.night.at)?, stop.clone());
             background.push(tokio::spawn(async move { schedule.run(stop).await }));
@@ -149,6 +153,18 @@ impl Gateway {
         let ops = (ops_stop.clone(), tokio::spawn(serve(ops, ops_router(ops_state), limits, ops_stop)));
         tracing::info!(%address, %ops_address, instance = config.instance(), "listening");
         Ok(Running { address, ops_address, stop, resolver_stop, background, ops, tasks, drain: limits.drain })
+    }
+}
+
+/// Parts for the months to come are made long before they are needed, by whichever gateway looks first.
+async fn make_months(app: App, stop: CancellationToken) {
+    let mut looks = tokio::time::interval(MONTHS_LOOKED_AT);
+    while stop.run_until_cancelled(looks.tick()).await.is_some() {
+        match app.db.make_months(app.clock.today()).await {
+            Ok(0) => {}
+            Ok(made) => tracing::info!(made, "Parts of tables for months to come are made."),
+            Err(error) => tracing::warn!(%error, "no part for a month to come; rows of it go into the rest"),
+        }
     }
 }
 

@@ -15,8 +15,6 @@ pub struct Balance {
     pub active: bool,
     /// What may still be collected against.
     pub available: i64,
-    /// Set aside for open payments.
-    pub held: i64,
     /// To be given back to citizens.
     pub owed: i64,
     /// Number of float entries so far.
@@ -38,6 +36,17 @@ pub struct Position {
 pub struct Shortfall;
 
 impl Balance {
+    /// True when a transfer moves one of these balances: then the agent's row must be locked for it.
+    #[must_use]
+    pub fn is_moved_by(agent_no: i64, transfer: &Transfer) -> bool {
+        [transfer.debit, transfer.credit].into_iter().any(|account| {
+            matches!(
+                account.as_agent_account(agent_no),
+                Some(AgentAccount::Float | AgentAccount::OwedToCitizens)
+            )
+        })
+    }
+
     /// True when a payment of `amount` fits.
     #[must_use]
     pub const fn covers(&self, amount: Rupiah) -> bool {
@@ -65,11 +74,14 @@ impl Balance {
     fn change(&mut self, account: AccountNo, by: i64) -> Result<(), Shortfall> {
         let balance = match account.as_agent_account(self.agent_no) {
             Some(AgentAccount::Float) => &mut self.available,
-            Some(AgentAccount::Hold) => &mut self.held,
             Some(AgentAccount::OwedToCitizens) => &mut self.owed,
-            Some(AgentAccount::Fee | AgentAccount::ClaimOnOutlet | AgentAccount::CashInDrawer) | None => {
-                return Ok(());
-            }
+            Some(
+                AgentAccount::Hold
+                | AgentAccount::Fee
+                | AgentAccount::ClaimOnOutlet
+                | AgentAccount::CashInDrawer,
+            )
+            | None => return Ok(()),
         };
         let next = balance.checked_add(by).filter(|next| *next >= 0).ok_or(Shortfall)?;
         *balance = next;
@@ -79,12 +91,12 @@ impl Balance {
 
 #[cfg(test)]
 mod tests {
-    use super::super::transfer::{For, hold, post_fee, void};
+    use super::super::transfer::{For, hold, returned, void};
     use super::*;
     use crate::domain::PaymentId;
 
     fn balance(available: i64) -> Balance {
-        Balance { agent_id: AgentId::new(), agent_no: 7, active: true, available, held: 0, owed: 0, seq: 0 }
+        Balance { agent_id: AgentId::new(), agent_no: 7, active: true, available, owed: 0, seq: 0 }
     }
 
     fn of(balance: &Balance) -> For {
@@ -105,12 +117,12 @@ mod tests {
         let amount = Rupiah::new(600).unwrap();
         let held = hold(of, amount).unwrap();
         assert_eq!(b.apply(&held), Ok(Some(Position { seq: 1, available_after: 400 })));
-        assert_eq!((b.available, b.held), (400, 600));
+        assert_eq!(b.available, 400);
         assert_eq!(
             b.apply(&void(of, held.id, amount, false)),
             Ok(Some(Position { seq: 2, available_after: 1000 }))
         );
-        assert_eq!((b.available, b.held, b.owed), (1000, 0, 0));
+        assert_eq!((b.available, b.owed), (1000, 0));
     }
 
     #[test]
@@ -121,7 +133,7 @@ mod tests {
         let held = hold(of, amount).unwrap();
         b.apply(&held).unwrap();
         assert_eq!(b.apply(&void(of, held.id, amount, true)), Ok(None));
-        assert_eq!((b.available, b.held, b.owed), (400, 0, 600));
+        assert_eq!((b.available, b.owed), (400, 600));
     }
 
     #[test]
@@ -130,8 +142,8 @@ mod tests {
         let before = b.clone();
         let held = hold(of(&b), Rupiah::new(600).unwrap()).unwrap();
         assert_eq!(b.apply(&held), Err(Shortfall));
-        let posted = post_fee(of(&b), held.id, Rupiah::new(1).unwrap());
-        assert_eq!(b.apply(&posted), Err(Shortfall));
+        let back = returned(of(&b), Rupiah::new(1).unwrap());
+        assert_eq!(b.apply(&back), Err(Shortfall), "nothing is owed");
         assert_eq!(b, before);
     }
 }

@@ -29,12 +29,9 @@ pub async fn open_account(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!(
-        "INSERT INTO agent_float (agent_id, available, held, owed, seq) VALUES ($1, 0, 0, 0, 0)",
-        agent_id.0
-    )
-    .execute(connection)
-    .await?;
+    sqlx::query!("INSERT INTO agent_float (agent_id, available, owed, seq) VALUES ($1, 0, 0, 0)", agent_id.0)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -48,9 +45,9 @@ pub async fn lock_balances(
 ) -> Result<BTreeMap<AgentId, Balance>, sqlx::Error> {
     let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
     let rows = sqlx::query!(
-        "SELECT f.agent_id, a.agent_no, a.status = 'active' AS \"active!\", f.available, f.held, f.owed, f.seq
-         FROM agent_float f JOIN agent a USING (agent_id)
-         WHERE f.agent_id = ANY($1) ORDER BY f.agent_id FOR NO KEY UPDATE OF f",
+        "SELECT f.agent_id, a.agent_no, a.status = 'active' AS \"active!\", f.available, f.owed, f.seq
+         FROM unnest($1::uuid[]) wanted JOIN agent_float f ON f.agent_id = wanted JOIN agent a ON a.agent_id = f.agent_id
+         ORDER BY f.agent_id FOR NO KEY UPDATE OF f",
         &ids
     )
     .fetch_all(connection)
@@ -64,7 +61,6 @@ pub async fn lock_balances(
                 agent_no: r.agent_no,
                 active: r.active,
                 available: r.available,
-                held: r.held,
                 owed: r.owed,
                 seq: r.seq,
             };
@@ -128,10 +124,13 @@ async fn update_balances<'a>(
     let column = |f: &dyn Fn(&Balance) -> i64| -> Vec<i64> { balances.iter().map(|b| f(b)).collect() };
     let ids: Vec<Uuid> = balances.iter().map(|b| b.agent_id.0).collect();
     sqlx::query!(
-        "UPDATE agent_float f SET available = u.available, held = u.held, owed = u.owed, seq = u.seq
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) u (agent_id, available, held, owed, seq)
+        "UPDATE agent_float f SET available = u.available, owed = u.owed, seq = u.seq
+         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) u (agent_id, available, owed, seq)
          WHERE f.agent_id = u.agent_id",
-        &ids, &column(&|b| b.available), &column(&|b| b.held), &column(&|b| b.owed), &column(&|b| b.seq)
+        &ids,
+        &column(&|b| b.available),
+        &column(&|b| b.owed),
+        &column(&|b| b.seq)
     )
     .execute(connection)
     .await?;
@@ -155,7 +154,12 @@ pub struct FloatView {
 /// [`sqlx::Error`] when the statement fails.
 pub async fn float_view(connection: &mut PgConnection, agent_id: AgentId) -> Result<FloatView, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT available, held + owed AS \"held!\" FROM agent_float WHERE agent_id = $1",
+        "SELECT f.available, (f.owed + coalesce(sum(h.amount), 0))::bigint AS \"held!\"
+         FROM agent_float f
+         LEFT JOIN (payment_work w CROSS JOIN LATERAL (
+                      SELECT h.amount FROM transfer h WHERE h.cause = w.payment_id AND h.code = 'HOLD' AND h.agent_id = $1
+                        AND NOT EXISTS (SELECT FROM transfer r WHERE r.cause = h.cause AND r.resolves = h.transfer_id) OFFSET 0) h) ON true
+         WHERE f.agent_id = $1 GROUP BY f.available, f.owed",
         agent_id.0
     )
     .fetch_one(connection)

@@ -105,7 +105,7 @@ pub async fn load_many(connection: &mut PgConnection, ids: &[LookupId]) -> Resul
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         "SELECT lookup_id, agent_id, plate, pay_code, business_date, asked_at, expires_at, quote AS \"quote: Json<Quote>\", tax_total, fee
-         FROM lookup WHERE lookup_id = ANY($1)",
+         FROM unnest($1::uuid[]) wanted JOIN lookup ON lookup_id = wanted",
         &ids
     )
     .fetch_all(connection)

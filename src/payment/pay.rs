@@ -40,6 +40,8 @@ pub struct PayAnswer {
     pub payment: PaymentView,
     /// The key was used before.
     pub replayed: bool,
+    /// Of the time that the answer took: what the authorities took.
+    pub hosts: Duration,
 }
 
 /// A copy that keeps meeting its twin gives up after so many tries; the twin is at work.
@@ -146,7 +148,7 @@ impl Payments {
                 if payment.state == super::StateName::Held && payment.at_work {
                     return Err(PayError::InProgress { payment_id: id });
                 }
-                Ok(PayAnswer { payment, replayed: true })
+                Ok(PayAnswer { payment, replayed: true, hosts: Duration::ZERO })
             }
         }
     }
@@ -154,8 +156,10 @@ impl Payments {
     /// The calls and tx B. Whatever happens here, the payment is the resolver's once the lease is over.
     async fn carry_out(&self, payment: Payment, actor: &str) -> Result<PayAnswer, PayError> {
         let (id, agent_id) = (payment.id, payment.agent_id);
-        let mover = Mover { actor: actor.to_owned(), fence: 1 };
-        let change = self.ask_in_order(Change::of(payment, mover)).await;
+        let by_actor = Mover { actor: actor.to_owned(), fence: 1 };
+        let began = Instant::now();
+        let change = self.ask_in_order(Change::of(payment, by_actor)).await;
+        let hosts = began.elapsed();
         if let super::State::Refused { reason, .. } = &change.payment.state
             && reason == "ALREADY_PAID"
         {
@@ -166,7 +170,7 @@ impl Payments {
             Some(moved) => PaymentView::of(&moved, wait_ms),
             None => self.view(Scope::Agent(agent_id), id).await?.ok_or(PayError::TryAgain)?,
         };
-        Ok(PayAnswer { payment, replayed: false })
+        Ok(PayAnswer { payment, replayed: false, hosts })
     }
 
     async fn ask_in_order(&self, mut change: Change) -> Change {

@@ -110,17 +110,26 @@ async fn move_money(
     connection: &mut PgConnection,
     accepted: &[(usize, &SettleJob, Payment)],
 ) -> Result<Moved, sqlx::Error> {
-    let rows: Vec<&Transfer> = accepted.iter().flat_map(|(_, job, _)| &job.transfers).collect();
-    let agents: BTreeSet<AgentId> = rows.iter().map(|row| row.agent_id).collect();
-    if agents.is_empty() {
-        return Ok((vec![], BTreeMap::new()));
-    }
-    let mut balances = ledger::lock_balances(connection, &agents.into_iter().collect::<Vec<_>>()).await?;
+    let rows = accepted.iter().flat_map(|(_, job, payment)| {
+        job.transfers.iter().map(|row| (row, Balance::is_moved_by(payment.agent_no, row)))
+    });
+    let rows: Vec<(&Transfer, bool)> = rows.collect();
+    let agents: BTreeSet<AgentId> =
+        rows.iter().filter(|(_, moves)| *moves).map(|(row, _)| row.agent_id).collect();
+    let mut balances = if agents.is_empty() {
+        BTreeMap::new()
+    } else {
+        ledger::lock_balances(connection, &agents.into_iter().collect::<Vec<_>>()).await?
+    };
     let mut transfers = Vec::with_capacity(rows.len());
-    for row in rows {
-        let balance =
-            balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Decode("no such float".into()))?;
-        let position = balance.apply(row).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+    for (row, moves) in rows {
+        let position = if moves {
+            let balance =
+                balances.get_mut(&row.agent_id).ok_or_else(|| sqlx::Error::Decode("no such float".into()))?;
+            balance.apply(row).map_err(|e| sqlx::Error::Decode(Box::new(e)))?
+        } else {
+            None
+        };
         transfers.push((row.clone(), position));
     }
     Ok((transfers, balances))

@@ -19,8 +19,9 @@ pub(super) async fn guard(
 ) -> Result<HashMap<PaymentId, (i64, StateName)>, sqlx::Error> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.change.payment.id.0).collect();
     let rows = sqlx::query!(
-        "SELECT w.payment_id, w.fence, p.state FROM payment_work w JOIN payment p USING (payment_id)
-         WHERE w.payment_id = ANY($1) ORDER BY w.payment_id FOR UPDATE OF w, p",
+        "SELECT w.payment_id, w.fence, p.state
+         FROM unnest($1::uuid[]) wanted JOIN payment_work w ON w.payment_id = wanted JOIN payment p ON p.payment_id = w.payment_id
+         ORDER BY w.payment_id FOR NO KEY UPDATE OF w, p",
         &ids
     )
     .fetch_all(connection)

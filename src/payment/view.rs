@@ -289,7 +289,10 @@ pub async fn lines(
 /// [`sqlx::Error`] when the statement fails.
 pub async fn open_by_state(db: &crate::db::Db) -> Result<Vec<(&'static str, i64)>, sqlx::Error> {
     let mut connection = db.workers.acquire().await?;
-    let rows = sqlx::query!("SELECT p.state, count(*) AS \"n!\" FROM payment_work w JOIN payment p USING (payment_id) GROUP BY p.state")
+    let rows = sqlx::query!(
+        "SELECT p.state, count(*) AS \"n!\" FROM payment_work w
+         CROSS JOIN LATERAL (SELECT state FROM payment WHERE payment_id = w.payment_id OFFSET 0) p GROUP BY p.state"
+    )
         .fetch_all(&mut *connection)
         .await?;
     let open = StateName::ALL.into_iter().filter(|state| state.is_open());

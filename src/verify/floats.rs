@@ -88,14 +88,13 @@ async fn wrong_balance(connection: &mut PgConnection) -> Result<Option<String>, 
              JOIN account a USING (account_no) WHERE a.agent_id IS NOT NULL GROUP BY a.agent_id, a.kind),
            due AS (
              SELECT g.agent_id, coalesce(sum(m.amount) FILTER (WHERE m.kind = 'float'), 0) AS available,
-                    coalesce(sum(m.amount) FILTER (WHERE m.kind = 'hold'), 0) AS held,
                     coalesce(sum(m.amount) FILTER (WHERE m.kind = 'owed_to_citizens'), 0) AS owed,
                     (SELECT count(*) FROM transfer t WHERE t.agent_id = g.agent_id AND t.float_seq IS NOT NULL) AS seq
              FROM agent g LEFT JOIN moved m USING (agent_id) GROUP BY g.agent_id)
-           SELECT format('agent_float %s: it says available %s, held %s, owed %s, seq %s; its transfers say %s, %s, %s, %s', due.agent_id,
-                         f.available, f.held, f.owed, f.seq, due.available, due.held, due.owed, due.seq) AS "offender!"
+           SELECT format('agent_float %s: it says available %s, owed %s, seq %s; its transfers say %s, %s, %s', due.agent_id,
+                         f.available, f.owed, f.seq, due.available, due.owed, due.seq) AS "offender!"
            FROM due LEFT JOIN agent_float f USING (agent_id)
-           WHERE (f.available, f.held, f.owed, f.seq) IS DISTINCT FROM (due.available, due.held, due.owed, due.seq)
+           WHERE (f.available, f.owed, f.seq) IS DISTINCT FROM (due.available, due.owed, due.seq)
            LIMIT 1"#
     )
     .fetch_optional(connection)
@@ -149,10 +148,14 @@ async fn outlet_holds_otherwise(connection: &mut PgConnection) -> Result<Option<
                UNION ALL
                SELECT agent_id, fee FROM payment
                WHERE state IN ('held', 'in_doubt', 'integrity_hold', 'reversing') AND confirmed_at IS NULL) o
-             GROUP BY agent_id)
-           SELECT format('agent_float %s: %s is held, its open payments come to %s', f.agent_id, f.held, coalesce(due.amount, 0)) AS "offender!"
-           FROM agent_float f FULL JOIN due USING (agent_id)
-           WHERE coalesce(f.held, 0) <> coalesce(due.amount, 0)
+             GROUP BY agent_id),
+           held AS (
+             SELECT a.agent_id, sum(m.amount) AS amount
+             FROM (SELECT debit_account AS account_no, -amount AS amount FROM transfer UNION ALL SELECT credit_account, amount FROM transfer) m
+             JOIN account a USING (account_no) WHERE a.kind = 'hold' GROUP BY a.agent_id)
+           SELECT format('agent %s: its transfers hold %s, its open payments come to %s', agent_id, coalesce(held.amount, 0), coalesce(due.amount, 0)) AS "offender!"
+           FROM held FULL JOIN due USING (agent_id)
+           WHERE coalesce(held.amount, 0) <> coalesce(due.amount, 0)
            LIMIT 1"#
     )
     .fetch_optional(connection)

@@ -68,12 +68,11 @@ const UNIQUE: [&str; 16] = [
 ];
 
 /// Constraints that keep a balance or a decision honest.
-const CONSTRAINTS: [&str; 9] = [
+const CONSTRAINTS: [&str; 8] = [
     "transfer_amount_positive",
     "transfer_two_accounts",
     "transfer_available_not_negative",
     "float_available_not_negative",
-    "float_held_not_negative",
     "float_owed_not_negative",
     "proposal_two_people",
     "payment_id_ends_in_zero",

@@ -156,7 +156,6 @@ async fn the_books_refuse_what_no_book_may_hold() {
     };
     for (sql, constraint) in [
         ("UPDATE agent_float SET available = -1".to_owned(), "float_available_not_negative"),
-        ("UPDATE agent_float SET held = held - 1".to_owned(), "float_held_not_negative"),
         ("UPDATE agent_float SET owed = -1".to_owned(), "float_owed_not_negative"),
         (transfer("2", "0", "'TOPUP'", "NULL", "NULL"), "transfer_amount_positive"),
         (transfer("2", "-5", "'TOPUP'", "NULL", "NULL"), "transfer_amount_positive"),

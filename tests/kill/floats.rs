@@ -112,7 +112,9 @@ async fn watch(stack: &Stack, over: &AtomicBool) -> usize {
     while !over.load(Ordering::SeqCst) {
         let (lowest, here, due): (i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT min(available) FROM agent_float),
-                    (SELECT sum(available + held + owed)::bigint FROM agent_float),
+                    (SELECT sum(available + owed) FROM agent_float)::bigint
+                      + (SELECT coalesce(sum(CASE a.account_no WHEN t.credit_account THEN t.amount ELSE -t.amount END), 0)
+                         FROM transfer t JOIN account a ON a.account_no IN (t.debit_account, t.credit_account) WHERE a.kind = 'hold')::bigint,
                     (SELECT coalesce(sum(CASE code WHEN 'TOPUP' THEN amount WHEN 'POST' THEN -amount ELSE 0 END), 0)::bigint FROM transfer)",
         )
         .fetch_one(&mut admin)

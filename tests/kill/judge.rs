@@ -174,7 +174,11 @@ async fn books_agree(stack: &Stack, book: &Value, rows: &[Row]) {
 /// What left a float is what was confirmed, or is owed to a citizen; nothing is held.
 async fn floats_agree(stack: &Stack, rows: &[Row]) {
     let floats: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT a.agent_code, f.available, f.held, f.owed FROM agent_float f JOIN agent a USING (agent_id)",
+        "SELECT a.agent_code, f.available, coalesce(h.held, 0), f.owed
+         FROM agent_float f JOIN agent a USING (agent_id)
+         LEFT JOIN (SELECT o.agent_id, sum(CASE o.account_no WHEN t.credit_account THEN t.amount ELSE -t.amount END)::bigint AS held
+                    FROM transfer t JOIN account o ON o.account_no IN (t.debit_account, t.credit_account) WHERE o.kind = 'hold'
+                    GROUP BY o.agent_id) h USING (agent_id)",
     )
     .fetch_all(&mut stack.admin().await)
     .await

@@ -3,6 +3,7 @@
 //! Everything they need is set up in a git-ignored folder of this checkout and taken down again.
 //! They never touch a `PostgreSQL` server, a port or a file that belongs to anything else.
 
+mod bench;
 mod checkout;
 mod cluster;
 mod demo;
@@ -41,6 +42,8 @@ enum Command {
     },
     /// Starts the stack, runs CMD with its addresses in the environment, stops the stack
     With(with::Options),
+    /// How fast it is on this machine, beside plain SQL on the same cluster
+    Bench(bench::Options),
     /// Renews .sqlx, the queries as checked against a database
     Sqlx,
     /// The private cluster of this checkout
@@ -55,6 +58,7 @@ async fn main() -> ExitCode {
             Command::Demo(options) => demo::run(options).await,
             Command::Test { arguments } => test::run(&arguments).await,
             Command::With(options) => with::run(options).await,
+            Command::Bench(options) => bench::run(options).await,
             Command::Sqlx => sqlx::run().await,
             Command::Cluster(command) => cluster::run(command).await,
         }

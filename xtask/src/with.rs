@@ -11,7 +11,7 @@ use crate::checkout::{Checkout, without_cargo_settings};
 use crate::out::Steps;
 use crate::process::Proc;
 use crate::stack::config::External;
-use crate::stack::{Address, Plan, Stack};
+use crate::stack::{Address, Plan, Seed, Stack};
 
 /// `[--fresh] [--release] [--gateways N] [--external-upstream …] -- CMD…`
 #[derive(Debug, Args)]
@@ -45,6 +45,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
         gateways: usize::from(options.gateways),
         external: options.external_upstream,
         upstream_tuning: &[],
+        seed: Seed::default(),
     };
     let stack = Stack::up(&checkout, plan, programs, &mut Steps::silent()).await?;
     let (program, arguments) = options.command.split_first().context("no CMD")?;

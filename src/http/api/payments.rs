@@ -15,6 +15,7 @@ use crate::domain::{BusinessDate, LookupId, PaymentId, Rupiah};
 use crate::http::App;
 use crate::http::auth::{AsAgent, Caller};
 use crate::http::body::{JsonBody, PathOf, QueryOf, idempotency_key, page};
+use crate::http::edge::HostsTook;
 use crate::http::problem::{Problem, ProblemBody, Retry};
 use crate::payment::{
     BusinessRefusal, Filter, PayAnswer, PayError, PayRequest, PaymentView, StateName, views,
@@ -70,6 +71,8 @@ fn answered(answer: &PayAnswer) -> Response {
     let mut response = shown(&answer.payment);
     if answer.replayed {
         response.headers_mut().insert("idempotent-replayed", header::HeaderValue::from_static("true"));
+    } else {
+        response.extensions_mut().insert(HostsTook(answer.hosts));
     }
     response
 }

@@ -12,6 +12,7 @@ mod server;
 mod traces;
 
 use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -144,6 +145,25 @@ impl Cluster {
         psql.query("postgres", &format!("CREATE DATABASE {name} OWNER samsat_owner"))
             .context("cannot create the database")?;
         Ok(Database { name, psql })
+    }
+
+    /// `psql` as the superuser.
+    pub(crate) fn psql_as_superuser(&self) -> Psql {
+        self.server.psql(&self.secrets)
+    }
+
+    /// The process id of its server, and its version.
+    ///
+    /// # Errors
+    /// When the server has left no note of it.
+    pub(crate) fn postmaster(&self) -> Result<(u32, u32)> {
+        Ok((self.server.id().context("the server has no process id")?, self.server.postgres.major))
+    }
+
+    /// One of the programs of this installation, or of the one on `PATH`.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        let own = self.server.postgres.program(name);
+        if own.is_file() { own } else { name.into() }
     }
 
     /// `psql` as the owner of the tables.

@@ -107,16 +107,24 @@ impl Psql {
     }
 
     fn command(&self, database: &str) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.client(&self.program);
+        command
+            .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"])
+            .arg("--no-password")
+            .arg(format!("--dbname={database}"));
+        command
+    }
+
+    /// Another of `PostgreSQL`'s client programs, for the same server and role; the database is for its arguments.
+    pub(crate) fn client(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         without_pg_settings(&mut command);
         command
             .env("PGPASSWORD", &self.role.password)
             .env("PGCONNECT_TIMEOUT", "30")
-            .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"])
-            .args(["--host=127.0.0.1", "--no-password"])
+            .arg("--host=127.0.0.1")
             .arg(format!("--port={}", self.port))
-            .arg(format!("--username={}", self.role.name))
-            .arg(format!("--dbname={database}"));
+            .arg(format!("--username={}", self.role.name));
         command
     }
 }

@@ -124,8 +124,14 @@ impl Server {
     }
 
     fn is_running(&self) -> bool {
-        fs::read_to_string(self.place.data.join("postmaster.pid"))
-            .is_ok_and(|content| is_server_of(&content, &self.place.data))
+        self.id().is_some()
+    }
+
+    /// The process id of the server that runs in this folder.
+    pub(crate) fn id(&self) -> Option<u32> {
+        let content = fs::read_to_string(self.place.data.join("postmaster.pid")).ok()?;
+        let id = content.lines().next()?.trim().parse().ok()?;
+        is_server_of(&content, &self.place.data).then_some(id)
     }
 
     fn wait_for_orphans(&self) {

@@ -22,7 +22,7 @@ use self::cashier::Cashier;
 use self::day::Day;
 use crate::checkout::Checkout;
 use crate::out::{self, Steps};
-use crate::stack::{Plan, Stack};
+use crate::stack::{Plan, Seed, Stack};
 
 /// A hanging authority costs a cashier this long.
 const UPSTREAM_TUNING: &[(&str, u32)] = &[("total_timeout_ms", 2_000), ("connect_timeout_ms", 500)];
@@ -44,7 +44,13 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let programs = checkout.build(false).await?;
     let mut steps = Steps::shown();
     out::line("Samsat OPOP: a business day in East Java");
-    let plan = Plan { fresh: false, gateways: 2, external: None, upstream_tuning: UPSTREAM_TUNING };
+    let plan = Plan {
+        fresh: false,
+        gateways: 2,
+        external: None,
+        upstream_tuning: UPSTREAM_TUNING,
+        seed: Seed::default(),
+    };
     let stack = Stack::up(&checkout, plan, programs, &mut steps).await?;
     let mock_url = stack.mock.as_ref().context("no mock")?.url.clone();
     let day = Arc::new(Day::new(stack.demo_file.list("vehicles")));

@@ -18,8 +18,7 @@ use crate::runs::Run;
 const PARTNER_ID: &str = "OPOP-GATEWAY";
 /// How long the mock may take until it listens.
 const READY: Duration = Duration::from_secs(20);
-/// Vehicles that can be paid for, and of each other case.
-const PAYABLE: &str = "5000";
+/// Vehicles of each case that cannot be paid for.
 const EACH: &str = "20";
 
 /// Both authorities in one process.
@@ -29,7 +28,7 @@ pub(crate) struct Mock {
     pub(crate) url: String,
     /// What the gateway must know of them.
     pub(crate) upstream: Upstream,
-    _process: Proc,
+    process: Proc,
 }
 
 #[derive(Deserialize)]
@@ -78,19 +77,24 @@ impl Mock {
             bapenda: Host { url: ready.bapenda_url.clone(), public_key_pem: key("bapenda.pub.pem")? },
             jasa_raharja: Host { url: ready.jasa_raharja_url, public_key_pem: key("jasa-raharja.pub.pem")? },
         };
-        Ok(Self { url: ready.bapenda_url, upstream, _process: process })
+        Ok(Self { url: ready.bapenda_url, upstream, process })
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 
-/// The vehicles that this seed registers, of every case.
+/// The vehicles that this seed registers, of every case: a JSON array.
 ///
 /// # Errors
 /// When the mock does not print them.
-pub(crate) async fn vehicles(programs: &Programs, run: &Run, seed: u32) -> Result<serde_json::Value> {
+pub(crate) async fn vehicles(programs: &Programs, run: &Run, seed: u32, payable: u32) -> Result<String> {
     let mut command = Command::new(&programs.mock);
-    command.args(["vehicles", "--seed", &seed.to_string(), "--payable", PAYABLE, "--each", EACH]);
-    let printed = tool(run, "mock-bapenda vehicles", &mut command).await?;
-    serde_json::from_str(&printed).context("mock-bapenda vehicles printed no JSON")
+    let (seed, payable) = (seed.to_string(), payable.to_string());
+    command.args(["vehicles", "--seed", &seed, "--payable", &payable, "--each", EACH]);
+    tool(run, "mock-bapenda vehicles", &mut command).await
 }
 
 async fn wait_until_ready(process: &mut Proc, ready_file: &std::path::Path, run: &Run) -> Result<Ready> {

@@ -24,9 +24,11 @@ use crate::out::Steps;
 use crate::process::Proc;
 use crate::runs::Run;
 
-/// Outlets that the seed makes, and what each has paid in.
-const AGENTS: &str = "24";
-const FLOAT: &str = "2000000000";
+/// Outlets that the seed makes for a demonstration, and what each has paid in.
+const AGENTS: u32 = 24;
+const FLOAT: u64 = 2_000_000_000;
+/// Vehicles that can be paid for, for a demonstration.
+const PAYABLE: u32 = 5_000;
 /// The registry of vehicles is a function of this number.
 const VEHICLE_SEED: u32 = 2026;
 
@@ -41,6 +43,21 @@ pub(crate) struct Plan {
     pub(crate) external: Option<External>,
     /// Further keys of `[upstream]`.
     pub(crate) upstream_tuning: &'static [(&'static str, u32)],
+    pub(crate) seed: Seed,
+}
+
+/// Outlets to begin with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seed {
+    pub(crate) agents: u32,
+    /// Rupiah each.
+    pub(crate) float: u64,
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self { agents: AGENTS, float: FLOAT }
+    }
 }
 
 /// The running product. Fields are dropped in this order.
@@ -48,8 +65,8 @@ pub(crate) struct Plan {
 pub(crate) struct Stack {
     pub(crate) gateways: Gateways,
     pub(crate) mock: Option<Mock>,
-    _database: Database,
-    _cluster: Cluster,
+    pub(crate) database: Database,
+    pub(crate) cluster: Cluster,
     pub(crate) run: Arc<Run>,
     pub(crate) addresses: Vec<Address>,
     pub(crate) upstream: Upstream,
@@ -88,7 +105,7 @@ impl Stack {
         own.gateway(&["receipt", "keygen", "--out", own.folder()?]).await?;
         own.gateway(&["migrate"]).await?;
         steps.done("migrations");
-        let demo_file = own.demo_file(mock.is_some()).await?;
+        let demo_file = own.demo_file(plan.seed, mock.is_some()).await?;
         steps.done("seed: outlets with float, people, vehicles");
         let mut gateways = Gateways::start(programs.gateway.clone(), Arc::clone(&run), &addresses).await?;
         demo_file.write(&gateways.ids())?;
@@ -98,8 +115,8 @@ impl Stack {
         Ok(Self {
             gateways,
             mock,
-            _database: database,
-            _cluster: cluster,
+            database,
+            cluster,
             run,
             addresses,
             upstream,
@@ -116,6 +133,15 @@ impl Stack {
     /// Never in practice: a plan has at least one.
     pub(crate) fn first(&self) -> Result<&Address> {
         self.addresses.first().context("no gateway")
+    }
+
+    /// The vehicles that the mock registers, as the JSON array that it prints: `payable` that can be paid for, and
+    /// some of every other case.
+    ///
+    /// # Errors
+    /// When the mock does not print them.
+    pub(crate) async fn vehicles(&self, payable: u32) -> Result<String> {
+        mock::vehicles(&self.programs, &self.run, VEHICLE_SEED, payable).await
     }
 
     /// Runs one of the product's own commands to its end and gives back its status and what it printed.
@@ -146,10 +172,12 @@ impl Own<'_> {
         tool(self.run, &name, &mut gateway_command(self.programs, self.config, arguments)).await
     }
 
-    async fn demo_file(&self, mock: bool) -> Result<DemoFile> {
-        let seed = self.gateway(&["seed", "--agents", AGENTS, "--float", FLOAT, "--json"]).await?;
+    async fn demo_file(&self, seed: Seed, mock: bool) -> Result<DemoFile> {
+        let (agents, float) = (seed.agents.to_string(), seed.float.to_string());
+        let seed = self.gateway(&["seed", "--agents", &agents, "--float", &float, "--json"]).await?;
         let vehicles = if mock {
-            mock::vehicles(self.programs, self.run, VEHICLE_SEED).await?
+            let printed = mock::vehicles(self.programs, self.run, VEHICLE_SEED, PAYABLE).await?;
+            serde_json::from_str(&printed).context("mock-bapenda vehicles printed no JSON")?
         } else {
             serde_json::Value::Array(Vec::new())
         };
