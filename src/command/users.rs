@@ -7,6 +7,7 @@ use anyhow::Context;
 use chrono::TimeDelta;
 use clap::Subcommand;
 use samsat_gateway::agents::{self, NewPerson, Role};
+use samsat_gateway::audit::{self, Event};
 use samsat_gateway::domain::{Clock, Timestamp};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -87,6 +88,9 @@ pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
         UserCommand::SignOut { username, json } => {
             let person = person(&mut transaction, &username).await?;
             let ended = agents::end_access(&mut transaction, person.person_id, now).await?;
+            let facts = json!({"sessions_ended": ended});
+            let event = Event::new(now, agents::SHELL, "signed out", person.person_id.0, facts);
+            audit::append(&mut transaction, &[event]).await?;
             (json, json!({"username": username, "sessions_ended": ended}))
         }
         UserCommand::Token { username, json } => {
@@ -131,8 +135,10 @@ async fn add(
         role,
         outlet: outlet.as_ref().map(|agent| agent.agent_id),
     };
-    agents::add_person(connection, &new, now).await?;
+    let person = agents::add_person(connection, &new, now).await?;
     let agent_code = outlet.map(|agent| agent.agent_code);
+    let facts = json!({"role": role.as_str(), "agent_code": agent_code});
+    audit::append(connection, &[Event::new(now, agents::SHELL, "added", person.person_id.0, facts)]).await?;
     Ok(json!({"username": username, "role": role.as_str(), "agent_code": agent_code}))
 }
 

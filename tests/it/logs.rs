@@ -72,7 +72,8 @@ impl Drop for Program {
     }
 }
 
-fn toml_of(config: &Config) -> String {
+/// That world's configuration as a site's file.
+pub fn toml_of(config: &Config) -> String {
     let host = |host: &samsat_gateway::config::Host| {
         format!("url = \"{}\"\npublic_key_pem = \"\"\"\n{}\"\"\"\n", host.url, host.public_key_pem)
     };

@@ -301,7 +301,7 @@ async fn no_page_says_a_word_of_english() {
         assert!(page.html.contains("name=\"viewport\""), "{}", page.path);
         // Every field has a label.
         for field in page.html.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap()) {
-            let hidden = field.contains("type=\"hidden\"");
+            let hidden = field.contains("type=\"hidden\"") || field.contains("aria-label=\"");
             let choice = field.contains("type=\"radio\"") || field.contains("type=\"checkbox\"");
             let id = field.split("id=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
             assert!(
