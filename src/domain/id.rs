@@ -89,6 +89,13 @@ impl PaymentId {
         Self(with_last_byte(Uuid::now_v7(), 0))
     }
 
+    /// Not later than any id made at that moment, and later than those made before its millisecond.
+    #[must_use]
+    pub fn earliest_of(at: super::Timestamp) -> Self {
+        let ms = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        Self(Uuid::from_u128(u128::from(ms) << 80))
+    }
+
     /// The reference of the leg of that ordinal, 0, 1, 2 …: at most 255 legs.
     #[must_use]
     pub fn reference(self, ordinal: i16) -> Reference {
@@ -112,6 +119,15 @@ fn with_last_byte(id: Uuid, byte: u8) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_lie_between_the_earliest_of_their_moment_and_of_the_next() {
+        let clock = crate::domain::Clock::system();
+        let before = PaymentId::earliest_of(clock.now());
+        let id = PaymentId::new();
+        let after = PaymentId::earliest_of(clock.now() + chrono::TimeDelta::milliseconds(2));
+        assert!(before < id && id < after);
+    }
 
     #[test]
     fn references_stand_next_to_their_payment_in_the_order_of_its_legs() {

@@ -4,21 +4,20 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use uuid::Uuid;
 
 use super::guard::AtCounter;
 use super::refusal::Words;
 use super::{Frame, Sorry, page};
-use crate::domain::{Authority, Rupiah, wib_hour};
+use crate::domain::{Authority, PaymentId, Rupiah, wib_hour};
 use crate::http::App;
-use crate::payment::{self, Filter, PaymentView, Scope, StateName};
+use crate::payment::{self, OutletLine, StateName};
 
 /// Payments in one list.
 const LISTED_MAX: i64 = 100;
 
 /// A payment in a list.
 pub(super) struct Line {
-    payment_id: Uuid,
+    payment_id: PaymentId,
     plate: String,
     amount: String,
     at: String,
@@ -28,17 +27,16 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn of(payment: PaymentView) -> Self {
-        let at = chrono::DateTime::parse_from_rfc3339(&payment.taken_at).map(|at| wib_hour(at.to_utc()));
-        let (word, tone) = word(payment.state);
+    fn of(line: OutletLine) -> Self {
+        let (word, tone) = word(line.state);
         Self {
-            payment_id: payment.payment_id,
-            plate: payment.plate,
-            amount: Rupiah::new(payment.amount).unwrap_or_default().to_string(),
-            at: at.unwrap_or_default(),
+            payment_id: line.payment_id,
+            plate: line.plate,
+            amount: line.amount.to_string(),
+            at: wib_hour(line.taken_at),
             word,
             tone,
-            receipt_no: payment.receipt_no,
+            receipt_no: line.paper_no,
         }
     }
 }
@@ -84,15 +82,8 @@ pub(super) async fn shown(
     let outlet = &at.session.operator.outlet;
     let mut connection = app.db.requests.acquire().await?;
     let float = crate::ledger::float_view(&mut connection, outlet.agent_id).await?;
-    let mut open = vec![];
-    for state in StateName::ALL.into_iter().filter(|state| state.is_open()) {
-        let filter = Filter { state: Some(state), ..Filter::default() };
-        open.extend(
-            payment::views(&mut connection, Scope::Agent(outlet.agent_id), &filter, LISTED_MAX).await?,
-        );
-    }
+    let open = payment::open_of(&mut connection, outlet.agent_id, LISTED_MAX).await?;
     drop(connection);
-    open.sort_by_key(|payment| std::cmp::Reverse(payment.payment_id));
     let template = HomePage {
         frame: Frame::of(at),
         plate,
@@ -147,16 +138,15 @@ struct TodayPage {
 /// When the database fails.
 pub(in crate::http) async fn today(State(app): State<App>, at: AtCounter) -> Result<Response, Sorry> {
     let date = app.clock.today();
-    let filter = Filter { day: Some((date.begins_at(), date.next().begins_at())), ..Filter::default() };
-    let scope = Scope::Agent(at.session.operator.outlet.agent_id);
+    let agent = at.session.operator.outlet.agent_id;
     let mut connection = app.db.requests.acquire().await?;
-    let mut payments = payment::views(&mut connection, scope, &filter, LISTED_MAX + 1).await?;
+    let mut payments = payment::taken_since(&mut connection, agent, date.begins_at(), LISTED_MAX + 1).await?;
     drop(connection);
     let most = usize::try_from(LISTED_MAX).unwrap_or(usize::MAX);
     let cut_off = payments.len() > most;
     payments.truncate(most);
     let paid = || payments.iter().filter(|payment| payment.state == StateName::Confirmed);
-    let sum = Rupiah::sum(paid().filter_map(|payment| Rupiah::new(payment.amount).ok()));
+    let sum = Rupiah::sum(paid().map(|payment| payment.amount));
     let template = TodayPage {
         frame: Frame::of(&at),
         date: date.long(),

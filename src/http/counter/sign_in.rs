@@ -123,11 +123,22 @@ fn opened(device: &str, signed_in: &SignedIn) -> Response {
     cookie::with_session(cookie::with_device(see("/"), device), &signed_in.token)
 }
 
+const fn why(error: &SignInError) -> &'static str {
+    match error {
+        SignInError::Wrong => "wrong",
+        SignInError::PinGone => "no_pin",
+        SignInError::Wait { .. } => "too_often",
+        SignInError::Busy => "busy",
+        SignInError::Sql(_) | SignInError::Broken(_) => "broken",
+    }
+}
+
 fn refused(
     device: &str,
     with_pin: Vec<(String, String)>,
     (username, error): (String, SignInError),
 ) -> Result<Response, Sorry> {
+    metrics::counter!("sign_ins_refused", "why" => why(&error)).increment(1);
     let (status, text, wait) = match error {
         SignInError::Wrong => (
             StatusCode::UNAUTHORIZED,
