@@ -90,6 +90,20 @@ CREATE TRIGGER transfer_resolution_adds_up AFTER INSERT ON transfer REFERENCING 
   FOR EACH STATEMENT EXECUTE FUNCTION transfer_resolution_adds_up();
 ALTER TABLE transfer ENABLE ALWAYS TRIGGER transfer_resolution_adds_up;
 
+-- What the ledger writes, for many at once.
+CREATE FUNCTION record_transfers(transfer_ids uuid[], debits bigint[], credits bigint[], amounts bigint[], codes text[], agents uuid[], causes uuid[],
+                                 legs smallint[], resolved uuid[], parts smallint[], seqs bigint[], afters bigint[], ats timestamptz[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO transfer (transfer_id, debit_account, credit_account, amount, code, agent_id, cause, leg, resolves, resolves_part, float_seq, available_after, at)
+  SELECT * FROM unnest(transfer_ids, debits, credits, amounts, codes, agents, causes, legs, resolved, parts, seqs, afters, ats);
+END $$;
+CREATE FUNCTION set_floats(agents uuid[], available_now bigint[], owed_now bigint[], seqs bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE agent_float f SET available = u.available, owed = u.owed, seq = u.seq
+  FROM unnest(agents, available_now, owed_now, seqs) u (agent_id, available, owed, seq) WHERE f.agent_id = u.agent_id;
+END $$;
+
 SELECT cut_by_month('transfer', 100);
 
 GRANT SELECT, INSERT ON account, agent_float, transfer TO samsat_app;

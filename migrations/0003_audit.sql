@@ -18,6 +18,13 @@ CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event FOR EACH S
 ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_append_only;
 ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_truncate;
 
+CREATE FUNCTION append_events(event_ids uuid[], ats timestamptz[], actors text[], actions text[], subjects uuid[], bodies text[], leaves bytea[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO audit_event (event_id, at, actor, action, subject, body, leaf)
+  SELECT * FROM unnest(event_ids, ats, actors, actions, subjects, bodies, leaves) ON CONFLICT (event_id) DO NOTHING;
+END $$;
+
 SELECT cut_by_month('audit_event', 100);
 
 GRANT SELECT, INSERT ON audit_event TO samsat_app;

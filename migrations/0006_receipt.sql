@@ -34,5 +34,12 @@ CREATE TABLE receipt_copy (
 );
 COMMENT ON TABLE receipt_copy IS 'Each printed copy, numbered';
 
+CREATE FUNCTION insert_receipts(numbers text[], payments uuid[], agents uuid[], kinds text[], years smallint[], ns bigint[], payloads text[], ats timestamptz[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO receipt (receipt_no, payment_id, agent_id, kind, year, n, payload, issued_at)
+  SELECT * FROM unnest(numbers, payments, agents, kinds, years, ns, payloads, ats);
+END $$;
+
 GRANT SELECT, INSERT ON receipt_counter, receipt, receipt_copy TO samsat_app;
 GRANT UPDATE (last_n) ON receipt_counter TO samsat_app;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::db::Together;
 use crate::domain::rfc3339_wib;
 
 /// One fact.
@@ -84,25 +85,33 @@ pub fn salted(salt: Uuid, datum: &str) -> String {
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
 pub async fn append(connection: &mut PgConnection, events: &[Event]) -> Result<(), sqlx::Error> {
+    let mut together = Together::new();
+    append_with(&mut together, events);
+    together.run(connection).await
+}
+
+/// The same beside what others write.
+pub fn append_with(together: &mut Together, events: &[Event]) {
     if events.is_empty() {
-        return Ok(());
+        return;
     }
     let bodies: Vec<String> = events.iter().map(Event::body).collect();
     let leaves: Vec<Vec<u8>> = bodies.iter().map(|body| leaf(body).to_vec()).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
     let ats: Vec<DateTime<Utc>> = events.iter().map(|e| e.at).collect();
-    let actors: Vec<String> = events.iter().map(|e| e.actor.clone()).collect();
-    let actions: Vec<String> = events.iter().map(|e| e.action.to_owned()).collect();
+    let actors: Vec<&str> = events.iter().map(|e| e.actor.as_str()).collect();
+    let actions: Vec<&str> = events.iter().map(|e| e.action).collect();
     let subjects: Vec<Uuid> = events.iter().map(|e| e.subject).collect();
-    sqlx::query!(
-        "INSERT INTO audit_event (event_id, at, actor, action, subject, body, leaf)
-         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bytea[])
-         ON CONFLICT (event_id) DO NOTHING",
-        &ids, &ats, &actors, &actions, &subjects, &bodies, &leaves
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("append_events")
+        .with(ids)
+        .with(ats)
+        .with(actors)
+        .with(actions)
+        .with(subjects)
+        .with(bodies)
+        .with(leaves)
+        .done();
 }
 
 /// Every event about one subject, oldest first, as it was hashed. At most 1,000.

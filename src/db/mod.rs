@@ -5,6 +5,7 @@
 //! forget a commit. Never opens a transaction itself.
 
 mod gather;
+mod together;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgConnection, PgPool};
 
 pub use gather::{Gather, Question};
+pub use together::{Call, Together};
 
 use crate::config;
 use crate::domain::BusinessDate;

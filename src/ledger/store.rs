@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::account::{AccountNo, AgentAccount};
 use super::balance::{Balance, Position};
 use super::transfer::Transfer;
+use crate::db::Together;
 use crate::domain::{AgentId, PaymentId};
 
 /// Opens an agent's accounts with nothing in them.
@@ -78,22 +79,30 @@ pub async fn record<'a>(
     transfers: &[(Transfer, Option<Position>)],
     balances: impl Iterator<Item = &'a Balance>,
 ) -> Result<(), sqlx::Error> {
-    insert_transfers(connection, transfers).await?;
-    update_balances(connection, balances).await
+    let mut together = Together::new();
+    record_with(&mut together, transfers, balances);
+    together.run(connection).await
 }
 
-async fn insert_transfers(
-    connection: &mut PgConnection,
+/// The same beside what others write.
+pub fn record_with<'a>(
+    together: &mut Together,
     transfers: &[(Transfer, Option<Position>)],
-) -> Result<(), sqlx::Error> {
+    balances: impl Iterator<Item = &'a Balance>,
+) {
+    record_transfers(together, transfers);
+    set_floats(together, balances);
+}
+
+fn record_transfers(together: &mut Together, transfers: &[(Transfer, Option<Position>)]) {
     if transfers.is_empty() {
-        return Ok(());
+        return;
     }
     let column = |f: &dyn Fn(&Transfer) -> i64| -> Vec<i64> { transfers.iter().map(|(t, _)| f(t)).collect() };
     let (debits, credits) = (column(&|t| t.debit.get()), column(&|t| t.credit.get()));
     let amounts = column(&|t| t.amount.get());
     let ids: Vec<Uuid> = transfers.iter().map(|(t, _)| t.id.0).collect();
-    let codes: Vec<String> = transfers.iter().map(|(t, _)| t.code.as_str().to_owned()).collect();
+    let codes: Vec<&str> = transfers.iter().map(|(t, _)| t.code.as_str()).collect();
     let agents: Vec<Uuid> = transfers.iter().map(|(t, _)| t.agent_id.0).collect();
     let causes: Vec<Uuid> = transfers.iter().map(|(t, _)| t.cause).collect();
     let legs: Vec<Option<i16>> = transfers.iter().map(|(t, _)| t.leg).collect();
@@ -103,38 +112,38 @@ async fn insert_transfers(
     let seqs: Vec<Option<i64>> = transfers.iter().map(|(_, p)| p.map(|p| p.seq)).collect();
     let afters: Vec<Option<i64>> = transfers.iter().map(|(_, p)| p.map(|p| p.available_after)).collect();
     let ats: Vec<DateTime<Utc>> = transfers.iter().map(|(t, _)| t.at).collect();
-    sqlx::query!(
-        "INSERT INTO transfer (transfer_id, debit_account, credit_account, amount, code, agent_id, cause, leg,
-                               resolves, resolves_part, float_seq, available_after, at)
-         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[], $7::uuid[],
-                              $8::smallint[], $9::uuid[], $10::smallint[], $11::bigint[], $12::bigint[], $13::timestamptz[])",
-        &ids, &debits, &credits, &amounts, &codes, &agents, &causes, &legs as &[Option<i16>],
-        &resolves as &[Option<Uuid>], &parts as &[Option<i16>], &seqs as &[Option<i64>], &afters as &[Option<i64>], &ats
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("record_transfers")
+        .with(ids)
+        .with(debits)
+        .with(credits)
+        .with(amounts)
+        .with(codes)
+        .with(agents)
+        .with(causes)
+        .with(legs)
+        .with(resolves)
+        .with(parts)
+        .with(seqs)
+        .with(afters)
+        .with(ats)
+        .done();
 }
 
-async fn update_balances<'a>(
-    connection: &mut PgConnection,
-    balances: impl Iterator<Item = &'a Balance>,
-) -> Result<(), sqlx::Error> {
+fn set_floats<'a>(together: &mut Together, balances: impl Iterator<Item = &'a Balance>) {
     let balances: Vec<&Balance> = balances.collect();
+    if balances.is_empty() {
+        return;
+    }
     let column = |f: &dyn Fn(&Balance) -> i64| -> Vec<i64> { balances.iter().map(|b| f(b)).collect() };
     let ids: Vec<Uuid> = balances.iter().map(|b| b.agent_id.0).collect();
-    sqlx::query!(
-        "UPDATE agent_float f SET available = u.available, owed = u.owed, seq = u.seq
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) u (agent_id, available, owed, seq)
-         WHERE f.agent_id = u.agent_id",
-        &ids,
-        &column(&|b| b.available),
-        &column(&|b| b.owed),
-        &column(&|b| b.seq)
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("set_floats")
+        .with(ids)
+        .with(column(&|b| b.available))
+        .with(column(&|b| b.owed))
+        .with(column(&|b| b.seq))
+        .done();
 }
 
 /// What an agent sees of its float, in rupiah.

@@ -15,6 +15,7 @@ use super::beginning::{began, holds, payment};
 use super::journal::{Batch, Tools};
 use super::state::Payment;
 use crate::audit;
+use crate::db::Together;
 use crate::domain::{AgentId, LookupId, PaymentId, Rupiah, Timestamp, TransferId};
 use crate::ledger::{self, Balance, Position, Transfer};
 use crate::lookup::{self, Lookup};
@@ -326,13 +327,15 @@ impl<'a> Deciding<'a> {
         if payments.is_empty() {
             return Ok(());
         }
-        store::insert_payments(connection, &payments).await?;
-        store::insert_legs(connection, &payments).await?;
-        store::insert_work(connection, &payments, tools).await?;
-        ledger::record(connection, &held.transfers, held.balances.values()).await?;
+        let mut together = Together::new();
+        store::insert_payments(&mut together, &payments);
+        store::insert_legs(&mut together, &payments);
+        store::insert_work(&mut together, &payments, tools);
+        ledger::record_with(&mut together, &held.transfers, held.balances.values());
         let events: Vec<audit::Event> =
             self.going().filter_map(|(i, payment)| self.jobs.get(i).map(|job| began(payment, job))).collect();
-        audit::append(connection, &events).await
+        audit::append_with(&mut together, &events);
+        together.run(connection).await
     }
 
     fn put(&mut self, i: usize, verdict: Verdict) {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::begin::{BeginJob, BusinessRefusal, Stored, StoredOutcome};
 use super::journal::Tools;
 use super::state::{Leg, Payment};
+use crate::db::Together;
 use crate::domain::{AgentId, BillPeriod, BusinessDate, PaymentId, Timestamp};
 
 type Key = (AgentId, String);
@@ -186,86 +187,67 @@ pub(super) async fn delete_locks(
 }
 
 /// Writes payments that begin.
-pub(super) async fn insert_payments(
-    connection: &mut PgConnection,
-    payments: &[&Payment],
-) -> Result<(), sqlx::Error> {
+pub(super) fn insert_payments(together: &mut Together, payments: &[&Payment]) {
     let uuids = |f: &dyn Fn(&Payment) -> Uuid| -> Vec<Uuid> { payments.iter().map(|p| f(p)).collect() };
-    let (ids, agents, lookups) = (uuids(&|p| p.id.0), uuids(&|p| p.agent_id.0), uuids(&|p| p.lookup_id.0));
-    let plates: Vec<String> = payments.iter().map(|p| p.plate.clone()).collect();
+    let plates: Vec<&str> = payments.iter().map(|p| p.plate.as_str()).collect();
     let amounts: Vec<i64> = payments.iter().map(|p| p.amount.get()).collect();
     let fees: Vec<i64> = payments.iter().map(|p| p.fee.get()).collect();
     let fee_holds: Vec<Option<Uuid>> = payments.iter().map(|p| p.fee_hold.map(|id| id.0)).collect();
     let taken: Vec<Timestamp> = payments.iter().map(|p| p.taken_at).collect();
     let expires: Vec<Timestamp> = payments.iter().map(|p| p.quote_expires_at).collect();
-    sqlx::query!(
-        "INSERT INTO payment (payment_id, agent_id, lookup_id, plate, amount, fee, fee_hold_id, state, taken_at, quote_expires_at)
-         SELECT i, a, l, p, m, f, h, 'held', t, e
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[], $8::timestamptz[], $9::timestamptz[])
-              u (i, a, l, p, m, f, h, t, e)",
-        &ids, &agents, &lookups, &plates, &amounts, &fees, &fee_holds as &[Option<Uuid>], &taken, &expires
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("insert_payments")
+        .with(uuids(&|p| p.id.0))
+        .with(uuids(&|p| p.agent_id.0))
+        .with(uuids(&|p| p.lookup_id.0))
+        .with(plates)
+        .with(amounts)
+        .with(fees)
+        .with(fee_holds)
+        .with(taken)
+        .with(expires)
+        .done();
 }
 
 /// Writes their legs, counted as sent: the first copies may leave as soon as this is committed.
-pub(super) async fn insert_legs(
-    connection: &mut PgConnection,
-    payments: &[&Payment],
-) -> Result<(), sqlx::Error> {
+pub(super) fn insert_legs(together: &mut Together, payments: &[&Payment]) {
     let legs: Vec<(&Payment, &Leg)> =
         payments.iter().flat_map(|p| p.legs.iter().map(move |leg| (*p, leg))).collect();
-    insert_leg_rows(connection, &legs).await
+    insert_leg_rows(together, &legs);
 }
 
 /// Writes legs of payments, counted as sent.
-pub(super) async fn insert_leg_rows(
-    connection: &mut PgConnection,
-    legs: &[(&Payment, &Leg)],
-) -> Result<(), sqlx::Error> {
+pub(super) fn insert_leg_rows(together: &mut Together, legs: &[(&Payment, &Leg)]) {
     if legs.is_empty() {
-        return Ok(());
+        return;
     }
     let ids: Vec<Uuid> = legs.iter().map(|(p, _)| p.id.0).collect();
     let ordinals: Vec<i16> = legs.iter().map(|(_, l)| l.ordinal).collect();
-    let authorities: Vec<String> = legs.iter().map(|(_, l)| l.authority.as_str().to_owned()).collect();
+    let authorities: Vec<&str> = legs.iter().map(|(_, l)| l.authority.as_str()).collect();
     let references: Vec<Uuid> = legs.iter().map(|(_, l)| l.reference.0).collect();
-    let documents: Vec<String> = legs.iter().map(|(_, l)| l.document_id.clone()).collect();
+    let documents: Vec<&str> = legs.iter().map(|(_, l)| l.document_id.as_str()).collect();
     let amounts: Vec<i64> = legs.iter().map(|(_, l)| l.amount.get()).collect();
     let periods: Vec<Json<&Vec<BillPeriod>>> = legs.iter().map(|(_, l)| Json(&l.periods)).collect();
     let holds: Vec<Option<Uuid>> = legs.iter().map(|(_, l)| l.hold.map(|id| id.0)).collect();
     let not_after: Vec<Timestamp> = legs.iter().map(|(_, l)| l.not_after).collect();
-    sqlx::query!(
-        "INSERT INTO payment_leg (payment_id, ordinal, authority, reference, document_id, amount, periods, hold_id, state, not_after)
-         SELECT i, o, a, r, d, m, p, h, 'sent', n
-         FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::text[], $6::bigint[], $7::jsonb[], $8::uuid[], $9::timestamptz[])
-              u (i, o, a, r, d, m, p, h, n)",
-        &ids, &ordinals, &authorities, &references, &documents, &amounts, &periods as _, &holds as &[Option<Uuid>], &not_after
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("insert_legs")
+        .with(ids)
+        .with(ordinals)
+        .with(authorities)
+        .with(references)
+        .with(documents)
+        .with(amounts)
+        .with(periods)
+        .with(holds)
+        .with(not_after)
+        .done();
 }
 
 /// Leases them to the task that begins them: fencing number 1, by the database's clock.
-pub(super) async fn insert_work(
-    connection: &mut PgConnection,
-    payments: &[&Payment],
-    tools: &Tools,
-) -> Result<(), sqlx::Error> {
+pub(super) fn insert_work(together: &mut Together, payments: &[&Payment], tools: &Tools) {
     let ids: Vec<Uuid> = payments.iter().map(|p| p.id.0).collect();
-    sqlx::query!(
-        "INSERT INTO payment_work (payment_id, fence, holder, lease_until, due_at, tries)
-         SELECT i, 1, $2, now() + make_interval(secs => $3), now(), 0 FROM unnest($1::uuid[]) u (i)",
-        &ids,
-        &*tools.instance,
-        f64::from(tools.lease_s)
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together.call("insert_work").with(ids).with(&*tools.instance).with(f64::from(tools.lease_s)).done();
 }
 
 /// Takes a key for a payment that is given up; false when something has arrived under it.

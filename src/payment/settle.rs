@@ -15,6 +15,7 @@ use super::journal::{Batch, Tools};
 use super::state::{Leg, LegState, Payment};
 use super::{begin_store, case_store, settle_store as store};
 use crate::audit;
+use crate::db::Together;
 use crate::domain::{AgentId, BusinessDate, PaymentId, Rupiah, rfc3339_wib};
 use crate::ledger::{self, Balance, Position, Transfer};
 use crate::receipt::{self, Counter, Facts, Issued, Kind, LegFacts, SigningKey};
@@ -64,24 +65,26 @@ pub(super) async fn write_accepted(
     let receipts = issue(connection, &tools.key, accepted).await?;
     let done: Vec<(&SettleJob, &Payment)> =
         accepted.iter().map(|(_, job, payment)| (*job, payment)).collect();
-    store::update_payments(connection, &done).await?;
-    begin_store::insert_leg_rows(connection, &new_legs(&done)).await?;
-    store::insert_bookings(connection, &done).await?;
-    store::update_legs(connection, &done).await?;
-    store::move_locks(connection, &done).await?;
+    let mut together = Together::new();
+    store::update_payments(&mut together, &done);
+    begin_store::insert_leg_rows(&mut together, &new_legs(&done));
+    store::insert_bookings(&mut together, &done);
+    store::update_legs(&mut together, &done);
+    store::move_locks(&mut together, &done);
+    store::move_work(&mut together, &done);
+    ledger::record_with(&mut together, &transfers, balances.values());
+    receipt::insert_with(&mut together, &receipts);
+    store::insert_evidence_with(&mut together, done.iter().flat_map(|(job, _)| &job.change.evidence));
+    let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
+    audit::append_with(&mut together, &events);
+    together.run(connection).await?;
     let ended: Vec<(PaymentId, &str)> =
         done.iter().filter(|(_, p)| frees_vehicle(p)).map(|(_, p)| (p.id, p.plate.as_str())).collect();
     begin_store::delete_locks(connection, &ended).await?;
-    store::move_work(connection, &done).await?;
-    ledger::record(connection, &transfers, balances.values()).await?;
-    receipt::insert_many(connection, &receipts).await?;
-    store::insert_evidence(connection, done.iter().flat_map(|(job, _)| &job.change.evidence)).await?;
     store::insert_resolutions(connection, &done).await?;
     case_store::insert_cases(connection, &done).await?;
     case_store::close_cases(connection, &done).await?;
-    store::insert_debts(connection, &done).await?;
-    let events: Vec<audit::Event> = done.iter().map(|(job, _)| job.audit.clone()).collect();
-    audit::append(connection, &events).await
+    store::insert_debts(connection, &done).await
 }
 
 /// Legs that a fresh assessment adds. What has become of them is written with all others.

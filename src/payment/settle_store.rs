@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::change::{After, SettleJob};
 use super::state::{Leg, LegState, Payment, ReversalAnswer, State, StateName};
+use crate::db::Together;
 use crate::domain::{PaymentId, Timestamp};
 use crate::upstream::{Booking, Evidence};
 
@@ -57,37 +58,32 @@ fn reason_and_dates(state: &State) -> (Option<String>, Dates) {
 }
 
 /// Writes what payments have become.
-pub(super) async fn update_payments(
-    connection: &mut PgConnection,
-    done: &[Done<'_>],
-) -> Result<(), sqlx::Error> {
+pub(super) fn update_payments(together: &mut Together, done: &[Done<'_>]) {
     let ids: Vec<Uuid> = done.iter().map(|(_, p)| p.id.0).collect();
-    let states: Vec<String> = done.iter().map(|(_, p)| p.state.name().as_str().to_owned()).collect();
+    let states: Vec<&str> = done.iter().map(|(_, p)| p.state.name().as_str()).collect();
     let (reasons, dates): (Vec<Option<String>>, Vec<Dates>) =
         done.iter().map(|(_, p)| reason_and_dates(&p.state)).unzip();
-    let titips: Vec<Option<String>> = done.iter().map(|(_, p)| p.titip_no.clone()).collect();
-    let numbers: Vec<Option<String>> = done.iter().map(|(_, p)| p.receipt_no.clone()).collect();
+    let titips: Vec<Option<&str>> = done.iter().map(|(_, p)| p.titip_no.as_deref()).collect();
+    let numbers: Vec<Option<&str>> = done.iter().map(|(_, p)| p.receipt_no.as_deref()).collect();
     let cancels: Vec<Option<Timestamp>> =
         done.iter().map(|(job, p)| p.cancel_requested.then_some(job.at)).collect();
     let confirmed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.confirmed).collect();
     let refused: Vec<Option<Timestamp>> = dates.iter().map(|d| d.refused).collect();
     let reversed: Vec<Option<Timestamp>> = dates.iter().map(|d| d.reversed).collect();
     let reposted: Vec<Option<Timestamp>> = done.iter().map(|(_, p)| p.reposted_at).collect();
-    sqlx::query!(
-        "UPDATE payment p SET state = u.state, reason = u.reason, titip_no = u.titip_no, receipt_no = u.receipt_no,
-                cancel_requested_at = coalesce(p.cancel_requested_at, u.cancelled), confirmed_at = u.confirmed,
-                refused_at = u.refused, reversed_at = u.reversed, reposted_at = u.reposted
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
-              u (payment_id, state, reason, titip_no, receipt_no, cancelled, confirmed, refused, reversed, reposted)
-         WHERE p.payment_id = u.payment_id",
-        &ids, &states, &reasons as &[Option<String>], &titips as &[Option<String>], &numbers as &[Option<String>],
-        &cancels as &[Option<Timestamp>], &confirmed as &[Option<Timestamp>], &refused as &[Option<Timestamp>],
-        &reversed as &[Option<Timestamp>], &reposted as &[Option<Timestamp>]
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("update_payments")
+        .with(ids)
+        .with(states)
+        .with(reasons)
+        .with(titips)
+        .with(numbers)
+        .with(cancels)
+        .with(confirmed)
+        .with(refused)
+        .with(reversed)
+        .with(reposted)
+        .done();
 }
 
 fn leg_state(state: &LegState) -> &'static str {
@@ -111,10 +107,7 @@ fn reversal_state(answer: ReversalAnswer) -> &'static str {
 }
 
 /// Takes the numbers that authorities gave, for ever: a number that another leg has is refused by `leg_number_key`.
-pub(super) async fn insert_bookings(
-    connection: &mut PgConnection,
-    done: &[Done<'_>],
-) -> Result<(), sqlx::Error> {
+pub(super) fn insert_bookings(together: &mut Together, done: &[Done<'_>]) {
     let new = |job: &SettleJob, leg: &Leg| !job.change.booked_before.contains(&leg.ordinal);
     let booked: Vec<(&Payment, &Leg, &Booking)> = done
         .iter()
@@ -122,48 +115,44 @@ pub(super) async fn insert_bookings(
         .filter_map(|(p, leg)| leg.booking().map(|booking| (p, leg, booking)))
         .collect();
     if booked.is_empty() {
-        return Ok(());
+        return;
     }
-    let authorities: Vec<String> = booked.iter().map(|(_, l, _)| l.authority.as_str().to_owned()).collect();
-    let numbers: Vec<String> = booked.iter().map(|(.., b)| b.number.clone()).collect();
+    let authorities: Vec<&str> = booked.iter().map(|(_, l, _)| l.authority.as_str()).collect();
+    let numbers: Vec<&str> = booked.iter().map(|(.., b)| b.number.as_str()).collect();
     let ids: Vec<Uuid> = booked.iter().map(|(p, ..)| p.id.0).collect();
     let ordinals: Vec<i16> = booked.iter().map(|(_, l, _)| l.ordinal).collect();
     let days: Vec<chrono::NaiveDate> = booked.iter().map(|(.., b)| b.business_date.date()).collect();
-    sqlx::query!(
-        "INSERT INTO booking (authority, number, payment_id, ordinal, business_date)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::date[])",
-        &authorities,
-        &numbers,
-        &ids,
-        &ordinals,
-        &days
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("insert_bookings")
+        .with(authorities)
+        .with(numbers)
+        .with(ids)
+        .with(ordinals)
+        .with(days)
+        .done();
 }
 
 /// Writes what legs have become.
-pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) fn update_legs(together: &mut Together, done: &[Done<'_>]) {
     let legs: Vec<(Uuid, &Leg)> =
         done.iter().flat_map(|(_, p)| p.legs.iter().map(|leg| (p.id.0, leg))).collect();
     let ids: Vec<Uuid> = legs.iter().map(|(id, _)| *id).collect();
     let ordinals: Vec<i16> = legs.iter().map(|(_, l)| l.ordinal).collect();
-    let states: Vec<String> = legs.iter().map(|(_, l)| leg_state(&l.state).to_owned()).collect();
+    let states: Vec<&str> = legs.iter().map(|(_, l)| leg_state(&l.state)).collect();
     let not_after: Vec<Timestamp> = legs.iter().map(|(_, l)| l.not_after).collect();
-    let refusals: Vec<Option<String>> = legs
+    let refusals: Vec<Option<&str>> = legs
         .iter()
-        .map(|(_, l)| if let LegState::Refused(code) = &l.state { Some(code.clone()) } else { None })
+        .map(|(_, l)| if let LegState::Refused(code) = &l.state { Some(code.as_str()) } else { None })
         .collect();
-    let numbers: Vec<Option<String>> =
-        legs.iter().map(|(_, l)| l.booking().map(|b| b.number.clone())).collect();
+    let numbers: Vec<Option<&str>> =
+        legs.iter().map(|(_, l)| l.booking().map(|b| b.number.as_str())).collect();
     let booked: Vec<Option<Timestamp>> = legs.iter().map(|(_, l)| l.booking().map(|b| b.booked_at)).collect();
     let days: Vec<Option<chrono::NaiveDate>> =
         legs.iter().map(|(_, l)| l.booking().map(|b| b.business_date.date())).collect();
     let references: Vec<Option<Uuid>> =
         legs.iter().map(|(_, l)| l.reversal.as_ref().map(|r| r.reference.0)).collect();
-    let answers: Vec<Option<String>> =
-        legs.iter().map(|(_, l)| l.reversal.as_ref().map(|r| reversal_state(r.answer).to_owned())).collect();
+    let answers: Vec<Option<&str>> =
+        legs.iter().map(|(_, l)| l.reversal.as_ref().map(|r| reversal_state(r.answer))).collect();
     let reversal_days: Vec<Option<chrono::NaiveDate>> = legs
         .iter()
         .map(|(_, l)| match l.reversal.as_ref().map(|r| r.answer) {
@@ -171,43 +160,30 @@ pub(super) async fn update_legs(connection: &mut PgConnection, done: &[Done<'_>]
             Some(ReversalAnswer::Asked | ReversalAnswer::Refused) | None => None,
         })
         .collect();
-    sqlx::query!(
-        "UPDATE payment_leg l SET state = u.state, not_after = u.not_after, refusal = u.refusal, number = u.number,
-                booked_at = u.booked_at, business_date = u.business_date, reversal_reference = u.reversal_reference,
-                reversal_state = u.reversal_state, reversal_business_date = u.reversal_day
-         FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[],
-                     $8::date[], $9::uuid[], $10::text[], $11::date[])
-              u (payment_id, ordinal, state, not_after, refusal, number, booked_at, business_date, reversal_reference,
-                 reversal_state, reversal_day)
-         WHERE l.payment_id = u.payment_id AND l.ordinal = u.ordinal",
-        &ids, &ordinals, &states, &not_after, &refusals as &[Option<String>], &numbers as &[Option<String>],
-        &booked as &[Option<Timestamp>], &days as &[Option<chrono::NaiveDate>], &references as &[Option<Uuid>],
-        &answers as &[Option<String>], &reversal_days as &[Option<chrono::NaiveDate>]
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("update_legs")
+        .with(ids)
+        .with(ordinals)
+        .with(states)
+        .with(not_after)
+        .with(refusals)
+        .with(numbers)
+        .with(booked)
+        .with(days)
+        .with(references)
+        .with(answers)
+        .with(reversal_days)
+        .done();
 }
 
 /// A confirmed payment keeps its periods but no longer the vehicle; one that is reversing takes the vehicle again.
-pub(super) async fn move_locks(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) fn move_locks(together: &mut Together, done: &[Done<'_>]) {
     let changed = done.iter().filter(|(job, p)| job.change.from.is_open() != p.state.name().is_open());
-    let (ids, (plates, open)): (Vec<Uuid>, (Vec<String>, Vec<bool>)) =
-        changed.map(|(_, p)| (p.id.0, (p.plate.clone(), p.state.name().is_open()))).unzip();
-    if ids.is_empty() {
-        return Ok(());
+    let (ids, (plates, open)): (Vec<Uuid>, (Vec<&str>, Vec<bool>)) =
+        changed.map(|(_, p)| (p.id.0, (p.plate.as_str(), p.state.name().is_open()))).unzip();
+    if !ids.is_empty() {
+        together.call("move_locks").with(ids).with(plates).with(open).done();
     }
-    sqlx::query!(
-        "UPDATE vehicle_lock v SET is_open = u.is_open
-         FROM unnest($1::uuid[], $2::text[], $3::boolean[]) u (payment_id, plate, is_open)
-         WHERE v.plate = u.plate AND v.payment_id = u.payment_id",
-        &ids,
-        &plates,
-        &open
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// A confirmed payment holds its periods, not the vehicle.
@@ -228,12 +204,10 @@ pub(super) async fn let_vehicle_go(
 /// Ends the work on closed payments; gives the lease of open ones back with the time of the next question, or keeps it.
 /// The fencing number grows with every change, so that a change whose COMMIT stayed without an answer finds, when it
 /// runs again, that it is done.
-pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<(), sqlx::Error> {
+pub(super) fn move_work(together: &mut Together, done: &[Done<'_>]) {
     let closed: Vec<Uuid> = done.iter().filter(|(_, p)| !p.needs_work()).map(|(_, p)| p.id.0).collect();
     if !closed.is_empty() {
-        sqlx::query!("DELETE FROM payment_work WHERE payment_id = ANY($1)", &closed)
-            .execute(&mut *connection)
-            .await?;
+        together.call("end_work").with(closed).done();
     }
     let mut ids = vec![];
     let mut waits = vec![];
@@ -247,18 +221,8 @@ pub(super) async fn move_work(connection: &mut PgConnection, done: &[Done<'_>]) 
         }
     }
     if !ids.is_empty() {
-        sqlx::query!(
-            "UPDATE payment_work w SET fence = w.fence + 1,
-                    lease_until = CASE WHEN u.ms IS NULL THEN w.lease_until ELSE now() END,
-                    due_at = coalesce(now() + u.ms * interval '1 millisecond', w.due_at)
-             FROM unnest($1::uuid[], $2::bigint[]) u (payment_id, ms) WHERE w.payment_id = u.payment_id",
-            &ids,
-            &waits as &[Option<i64>]
-        )
-        .execute(connection)
-        .await?;
+        together.call("move_work").with(ids).with(waits).done();
     }
-    Ok(())
 }
 
 /// Keeps what hosts said.
@@ -266,33 +230,46 @@ pub(super) async fn insert_evidence<'a>(
     connection: &mut PgConnection,
     evidence: impl Iterator<Item = &'a Evidence>,
 ) -> Result<(), sqlx::Error> {
+    let mut together = Together::new();
+    insert_evidence_with(&mut together, evidence);
+    together.run(connection).await
+}
+
+/// The same beside what others write.
+pub(super) fn insert_evidence_with<'a>(
+    together: &mut Together,
+    evidence: impl Iterator<Item = &'a Evidence>,
+) {
     let all: Vec<&Evidence> = evidence.collect();
     if all.is_empty() {
-        return Ok(());
+        return;
     }
     let ids: Vec<Uuid> = all.iter().map(|e| e.id.0).collect();
-    let authorities: Vec<String> = all.iter().map(|e| e.authority.as_str().to_owned()).collect();
-    let operations: Vec<String> = all.iter().map(|e| e.operation.as_str().to_owned()).collect();
+    let authorities: Vec<&str> = all.iter().map(|e| e.authority.as_str()).collect();
+    let operations: Vec<&str> = all.iter().map(|e| e.operation.as_str()).collect();
     let references: Vec<Option<Uuid>> = all.iter().map(|e| e.reference).collect();
     let statuses: Vec<i16> = all.iter().map(|e| i16::try_from(e.status).unwrap_or_default()).collect();
-    let paths: Vec<String> = all.iter().map(|e| e.path.clone()).collect();
+    let paths: Vec<&str> = all.iter().map(|e| e.path.as_str()).collect();
     let digests: Vec<Vec<u8>> =
         all.iter().map(|e| hex::decode(&e.request_sha256).unwrap_or_default()).collect();
-    let bodies: Vec<Vec<u8>> = all.iter().map(|e| e.body.clone()).collect();
-    let times: Vec<String> = all.iter().map(|e| e.host_timestamp.clone()).collect();
-    let signatures: Vec<String> = all.iter().map(|e| e.signature.clone()).collect();
+    let bodies: Vec<&[u8]> = all.iter().map(|e| e.body.as_slice()).collect();
+    let times: Vec<&str> = all.iter().map(|e| e.host_timestamp.as_str()).collect();
+    let signatures: Vec<&str> = all.iter().map(|e| e.signature.as_str()).collect();
     let received: Vec<Timestamp> = all.iter().map(|e| e.received_at).collect();
-    sqlx::query!(
-        "INSERT INTO evidence (evidence_id, authority, operation, reference, status, path, request_sha256, body,
-                               host_timestamp, signature, received_at)
-         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::smallint[], $6::text[], $7::bytea[],
-                              $8::bytea[], $9::text[], $10::text[], $11::timestamptz[])",
-        &ids, &authorities, &operations, &references as &[Option<Uuid>], &statuses, &paths, &digests, &bodies, &times,
-        &signatures, &received
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("insert_evidence")
+        .with(ids)
+        .with(authorities)
+        .with(operations)
+        .with(references)
+        .with(statuses)
+        .with(paths)
+        .with(digests)
+        .with(bodies)
+        .with(times)
+        .with(signatures)
+        .with(received)
+        .done();
 }
 
 /// Records which doubts settlement files ended, so that every run of the night says so.

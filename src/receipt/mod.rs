@@ -10,7 +10,7 @@ mod store;
 
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use payload::{Facts, InvalidPayload, LegFacts, verify};
-pub use store::{Counter, Filter, Issued, StoredReceipt, count_copy, find, insert_many, list, take_numbers};
+pub use store::{Counter, Filter, Issued, StoredReceipt, count_copy, find, insert_with, list, take_numbers};
 
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Kind;
+use crate::db::Together;
 use crate::domain::{AgentId, PaymentId, Timestamp};
 
 /// A series: agent, kind, year.
@@ -59,30 +60,30 @@ pub async fn take_numbers(
         .collect()
 }
 
-/// Writes receipts.
-///
-/// # Errors
-/// [`sqlx::Error`]; `receipt_payment_kind_key` when a payment has one of that kind.
-pub async fn insert_many(connection: &mut PgConnection, receipts: &[Issued]) -> Result<(), sqlx::Error> {
+/// Writes receipts, beside what others write; `receipt_payment_kind_key` refuses a second of that kind.
+pub fn insert_with(together: &mut Together, receipts: &[Issued]) {
     if receipts.is_empty() {
-        return Ok(());
+        return;
     }
-    let numbers: Vec<String> = receipts.iter().map(|r| r.receipt_no.clone()).collect();
+    let numbers: Vec<&str> = receipts.iter().map(|r| r.receipt_no.as_str()).collect();
     let payments: Vec<Uuid> = receipts.iter().map(|r| r.payment_id.0).collect();
     let agents: Vec<Uuid> = receipts.iter().map(|r| r.counter.0.0).collect();
-    let kinds: Vec<String> = receipts.iter().map(|r| r.counter.1.as_str().to_owned()).collect();
+    let kinds: Vec<&str> = receipts.iter().map(|r| r.counter.1.as_str()).collect();
     let years: Vec<i16> = receipts.iter().map(|r| r.counter.2).collect();
     let ns: Vec<i64> = receipts.iter().map(|r| r.n).collect();
-    let payloads: Vec<String> = receipts.iter().map(|r| r.payload.clone()).collect();
+    let payloads: Vec<&str> = receipts.iter().map(|r| r.payload.as_str()).collect();
     let ats: Vec<Timestamp> = receipts.iter().map(|r| r.issued_at).collect();
-    sqlx::query!(
-        "INSERT INTO receipt (receipt_no, payment_id, agent_id, kind, year, n, payload, issued_at)
-         SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::bigint[], $7::text[], $8::timestamptz[])",
-        &numbers, &payments, &agents, &kinds, &years, &ns, &payloads, &ats
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    together
+        .call("insert_receipts")
+        .with(numbers)
+        .with(payments)
+        .with(agents)
+        .with(kinds)
+        .with(years)
+        .with(ns)
+        .with(payloads)
+        .with(ats)
+        .done();
 }
 
 /// A receipt as kept.

@@ -16,6 +16,10 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         None => papers_contradict_state(connection).await?,
         found => found,
     };
+    let story = match without_payment(connection).await? {
+        None => story,
+        found => found,
+    };
     let decided = match decided_by_one(connection).await? {
         None => undecided(connection).await?,
         found => found,
@@ -35,6 +39,20 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, s
         ),
         Check::new(7, "reversals and releases are decided by two people", proposals, decided),
     ])
+}
+
+/// What names a payment does so without a foreign key.
+async fn without_payment(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT format('%s: it belongs to no payment', what) AS "offender!"
+           FROM (SELECT payment_id, format('payment_leg %s/%s', payment_id, ordinal) AS what FROM payment_leg
+                 UNION ALL SELECT payment_id, 'receipt ' || receipt_no FROM receipt
+                 UNION ALL SELECT payment_id, 'citizen_debt ' || payment_id FROM citizen_debt) n
+           WHERE NOT EXISTS (SELECT FROM payment p WHERE p.payment_id = n.payment_id)
+           LIMIT 1"#
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 async fn legs_contradict_state(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {

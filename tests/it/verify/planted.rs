@@ -111,6 +111,7 @@ async fn what_is_wrong_with_payments_is_found() {
     each_is_found(&[
         planted(&[7, 8, 9, 15], "UPDATE payment_leg SET state = 'sent', number = NULL, booked_at = NULL, business_date = NULL
                                WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 1"),
+        planted(&[7, 8], "INSERT INTO citizen_debt SELECT '00000000-0000-7000-8000-000000000000', agent_id, 1, now() FROM plain"),
         planted(&[7, 9], "DELETE FROM receipt WHERE kind = 'LUNAS' AND payment_id = (SELECT payment_id FROM plain)"),
         planted(&[7], "UPDATE payment SET titip_no = NULL WHERE payment_id = (SELECT payment_id FROM doubt)"),
         planted(&[7, 14], "DELETE FROM proposal WHERE terms->>'decision' = 'paid-elsewhere'"),
