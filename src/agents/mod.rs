@@ -1,22 +1,34 @@
-//! Who may act: agents by API key, people by token; and what people do to agents.
+//! Who may act: agents by API key, people by token or by sign-in; and what people do to agents.
 //!
 //! Keys and tokens are 256 random bits, kept only as SHA-256; passwords only as argon2id. A missing, revoked, expired or
 //! unknown credential all look alike.
 
+mod account;
+mod lanes;
+mod operator;
+mod operator_store;
+mod password;
 mod proposal;
 mod secret;
+mod session_store;
+mod sign_in;
 mod store;
 mod topup;
 
 use crate::domain::{AgentId, PersonId};
 
+pub use account::{ChangeError, SHELL, end_access, reset_password, set_enabled};
+pub use operator::{Operator, Session, SessionLine};
+pub use password::{PASSWORD_MAX, PASSWORD_MIN, PIN_DIGITS, Unfit, fit_password};
 pub use proposal::{
     Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, may_decide, propose,
 };
-pub use secret::{hash_password, new_secret};
+pub use secret::{form_token, hash_password, new_secret};
+pub use session_store::{IDLE, OLDEST};
+pub use sign_in::{SignInError, SignIns, SignedIn, Visitor};
 pub use store::{
-    KeyHolder, NewAgent, add_agent, add_person, agent_by_code, agent_by_id, agents_total, issue_key,
-    issue_token, person_by_name, person_by_token, set_status,
+    KeyHolder, NewAgent, NewPerson, add_agent, add_person, agent_by_code, agent_by_id, agents_total,
+    issue_key, issue_token, person_by_name, person_by_token, set_status,
 };
 pub use topup::{Deposit, approve_topup, propose_topup};
 
@@ -33,6 +45,14 @@ pub struct Agent {
     pub name: String,
     /// False when suspended: it may read, not pay.
     pub active: bool,
+}
+
+impl Agent {
+    /// As audit events name its program.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("agent:{}", self.agent_code)
+    }
 }
 
 /// What a person may do.
@@ -70,6 +90,14 @@ impl Role {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+impl Role {
+    /// True for people at an outlet's counter.
+    #[must_use]
+    pub const fn is_at_outlet(self) -> bool {
+        matches!(self, Self::Kasir | Self::Penyelia)
     }
 }
 

@@ -158,25 +158,51 @@ pub async fn issue_key(
     Ok(())
 }
 
+/// What is known of a new person.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPerson<'a> {
+    /// Login name.
+    pub username: &'a str,
+    /// As colleagues call the person.
+    pub full_name: Option<&'a str>,
+    /// argon2id, PHC string.
+    pub password_hash: &'a str,
+    /// Somebody else chose the password: it must be changed before anything else.
+    pub must_change_password: bool,
+    /// What the person may do.
+    pub role: Role,
+    /// The outlet of a `kasir` or `penyelia`; nobody else has one.
+    pub outlet: Option<AgentId>,
+}
+
+impl<'a> NewPerson<'a> {
+    /// A person without an outlet whose password is the person's own.
+    #[must_use]
+    pub const fn named(username: &'a str, password_hash: &'a str, role: Role) -> Self {
+        Self { username, full_name: None, password_hash, must_change_password: false, role, outlet: None }
+    }
+}
+
 /// Adds a person.
 ///
 /// # Errors
-/// [`sqlx::Error`]; `person_username_key` when the name is taken.
+/// [`sqlx::Error`]; `person_username_key` when the name is taken, `person_operator_has_outlet` and
+/// `person_outlet_by_role` when the outlet does not go with the role.
 pub async fn add_person(
     connection: &mut PgConnection,
-    username: &str,
-    password_hash: &str,
-    role: Role,
+    new: &NewPerson<'_>,
     at: Timestamp,
 ) -> Result<Person, sqlx::Error> {
     let person_id = PersonId::new();
     sqlx::query!(
-        "INSERT INTO person (person_id, username, password_hash, role, created_at) VALUES ($1, $2, $3, $4, $5)",
-        person_id.0, username, password_hash, role.as_str(), at
+        "INSERT INTO person (person_id, username, password_hash, role, created_at, agent_id, full_name, must_change_password)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        person_id.0, new.username, new.password_hash, new.role.as_str(), at, new.outlet.map(|outlet| outlet.0),
+        new.full_name, new.must_change_password
     )
     .execute(connection)
     .await?;
-    Ok(Person { person_id, username: username.to_owned(), role })
+    Ok(Person { person_id, username: new.username.to_owned(), role: new.role })
 }
 
 /// Gives a person a bearer token.

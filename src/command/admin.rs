@@ -1,12 +1,10 @@
-//! `agent` and `user`: who may act.
+//! `agent`: outlets and their keys.
 
-use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use chrono::TimeDelta;
 use clap::Subcommand;
-use samsat_gateway::agents::{self, NewAgent, Role};
+use samsat_gateway::agents::{self, NewAgent};
 use samsat_gateway::domain::{Clock, RegionCode};
 use serde_json::json;
 
@@ -82,58 +80,6 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
             agents::set_status(&mut transaction, agent.agent_id, true).await?;
             transaction.commit().await?;
             super::print(json, &json!({"agent_code": agent.agent_code, "status": "active"}))?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
-    /// Add a person; the password comes on standard input.
-    Add {
-        username: String,
-        /// `kasir`, `penyelia`, `bapenda`, `auditor`, `admin`.
-        #[arg(long)]
-        role: String,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Give a person a bearer token for 30 days and print it, once.
-    Token {
-        username: String,
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// How long a token lives.
-pub(super) const TOKEN_DAYS: i64 = 30;
-
-pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
-    let gateway = super::gateway().await?;
-    let now = Clock::system().now();
-    let mut transaction = gateway.app.db.workers.begin().await?;
-    match command {
-        UserCommand::Add { username, role, json } => {
-            let role = Role::named(&role).with_context(|| format!("no such role: {role}"))?;
-            let mut password = String::new();
-            std::io::stdin().lock().take(1024).read_to_string(&mut password)?;
-            let password = password.trim_end_matches(['\r', '\n']);
-            anyhow::ensure!(password.chars().count() >= 8, "a password has at least 8 characters");
-            let hash = agents::hash_password(password).map_err(|e| anyhow::anyhow!("cannot hash: {e}"))?;
-            agents::add_person(&mut transaction, &username, &hash, role, now).await?;
-            transaction.commit().await?;
-            super::print(json, &json!({"username": username, "role": role.as_str()}))?;
-        }
-        UserCommand::Token { username, json } => {
-            let person = agents::person_by_name(&mut transaction, &username)
-                .await?
-                .context("NOT_FOUND: no such person")?;
-            let token = agents::new_secret("usr_")?;
-            let expires_at = now + TimeDelta::days(TOKEN_DAYS);
-            agents::issue_token(&mut transaction, person.person_id, &token, now, expires_at).await?;
-            transaction.commit().await?;
-            super::print(json, &json!({"username": person.username, "token": token}))?;
         }
     }
     Ok(ExitCode::SUCCESS)

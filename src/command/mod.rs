@@ -7,6 +7,7 @@ mod night;
 mod receipts;
 mod seed;
 mod serve;
+mod users;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -73,7 +74,7 @@ enum Command {
     Agent(admin::AgentCommand),
     /// People.
     #[command(subcommand)]
-    User(admin::UserCommand),
+    User(users::UserCommand),
     /// Fill an empty database with agents and people for demonstrations and tests.
     Seed(seed::Seed),
 }
@@ -103,7 +104,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Case(command) => cases::case(command).await,
         Command::Audit(command) => cases::audit(command).await,
         Command::Agent(command) => admin::agent(command).await,
-        Command::User(command) => admin::user(command).await,
+        Command::User(command) => users::user(command).await,
         Command::Seed(command) => seed::seed(command).await,
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chrono::TimeDelta;
 use clap::Args;
-use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, Person, Role};
+use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, NewPerson, Person, Role};
 use samsat_gateway::domain::{BusinessDate, REGIONS, RegionCode, Rupiah, Timestamp};
 use samsat_gateway::http::App;
 use serde_json::{Value, json};
@@ -43,7 +43,6 @@ pub(super) async fn seed(command: Seed) -> anyhow::Result<ExitCode> {
     drop(connection);
     let now = app.clock.now();
     let mut transaction = app.db.workers.begin().await?;
-    let (people, users) = people(&mut transaction, now).await?;
     let mut working = vec![];
     let mut special = vec![];
     for i in 0..command.agents {
@@ -52,6 +51,7 @@ pub(super) async fn seed(command: Seed) -> anyhow::Result<ExitCode> {
     for i in command.agents..command.agents + 2 {
         special.push(agent(&mut transaction, i, now).await?);
     }
+    let (people, users) = people(&mut transaction, working.first().map(|(agent, _)| agent), now).await?;
     transaction.commit().await?;
     let float = Rupiah::new(command.float)?;
     for (agent, _) in working.iter().chain(special.first()) {
@@ -79,19 +79,31 @@ pub(super) async fn seed(command: Seed) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn people(connection: &mut PgConnection, now: Timestamp) -> anyhow::Result<(Vec<Person>, Vec<Value>)> {
+/// One person a role; cashier and supervisor at the first outlet.
+async fn people(
+    connection: &mut PgConnection,
+    outlet: Option<&Agent>,
+    now: Timestamp,
+) -> anyhow::Result<(Vec<Person>, Vec<Value>)> {
     let mut people = vec![];
     let mut users = vec![];
-    for role in Role::ALL {
+    for role in Role::ALL.into_iter().filter(|role| outlet.is_some() || !role.is_at_outlet()) {
+        let outlet = outlet.filter(|_| role.is_at_outlet());
         let username = format!("{}.demo", role.as_str());
         let password = agents::new_secret("")?;
         let hash = agents::hash_password(&password).map_err(|e| anyhow::anyhow!("cannot hash: {e}"))?;
-        let person = agents::add_person(connection, &username, &hash, role, now).await?;
+        let outlet_id = outlet.map(|agent| agent.agent_id);
+        let new = NewPerson { outlet: outlet_id, ..NewPerson::named(&username, &hash, role) };
+        let person = agents::add_person(connection, &new, now).await?;
         let token = agents::new_secret("usr_")?;
-        let expires_at = now + TimeDelta::days(super::admin::TOKEN_DAYS);
+        let expires_at = now + TimeDelta::days(super::users::TOKEN_DAYS);
         agents::issue_token(connection, person.person_id, &token, now, expires_at).await?;
-        users
-            .push(json!({"username": username, "password": password, "role": role.as_str(), "token": token}));
+        let mut user =
+            json!({"username": username, "password": password, "role": role.as_str(), "token": token});
+        if let Some(agent) = outlet {
+            user["agent_code"] = json!(agent.agent_code);
+        }
+        users.push(user);
         people.push(person);
     }
     Ok((people, users))

@@ -35,6 +35,7 @@ pub struct Http {
     pub instance: String,
     pub connections_max: usize,
     pub connections_per_address_max: usize,
+    pub behind_proxy: bool,
     pub header_timeout_s: u64,
     pub body_max_bytes: usize,
     pub answer_within_ms: u64,

@@ -41,6 +41,13 @@ pub fn wib_long(at: DateTime<Utc>) -> String {
     format!("{} {:02}.{:02} WIB", BusinessDate(local.date_naive()).long(), local.hour(), local.minute())
 }
 
+/// `14.05`, the hour in WIB as people read it.
+#[must_use]
+pub fn wib_hour(at: DateTime<Utc>) -> String {
+    let local = at.with_timezone(&wib());
+    format!("{:02}.{:02}", local.hour(), local.minute())
+}
+
 /// A calendar date in WIB: the day of an accounting book, of a due date, of a penalty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -54,7 +54,7 @@ macro_rules! made_here {
 ids! {
     /// An agent: one outlet of a pesantren cooperative, with one float.
     AgentId,
-    /// A person with a role: `bapenda`, `auditor`, `admin`, later `kasir` and `penyelia`.
+    /// A person with a role: `kasir`, `penyelia`, `bapenda`, `auditor`, `admin`.
     PersonId,
     /// A lookup and its quote.
     LookupId,
@@ -74,15 +74,26 @@ ids! {
     CaseId,
     /// One run of the night.
     RunId,
+    /// One sign-in of a person at a page.
+    SessionId,
 }
 
-made_here! { AgentId, PersonId, LookupId, Reference, TransferId, EvidenceId, ProposalId, CaseId, RunId }
+made_here! {
+    AgentId, PersonId, LookupId, Reference, TransferId, EvidenceId, ProposalId, CaseId, RunId, SessionId,
+}
 
 impl PaymentId {
     /// A new id, later in order than those before it.
     #[must_use]
     pub fn new() -> Self {
         Self(with_last_byte(Uuid::now_v7(), 0))
+    }
+
+    /// Not later than any id made at that moment, and later than those made before its millisecond.
+    #[must_use]
+    pub fn earliest_of(at: super::Timestamp) -> Self {
+        let ms = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        Self(Uuid::from_u128(u128::from(ms) << 80))
     }
 
     /// The reference of the leg of that ordinal, 0, 1, 2 …: at most 255 legs.
@@ -108,6 +119,15 @@ fn with_last_byte(id: Uuid, byte: u8) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_lie_between_the_earliest_of_their_moment_and_of_the_next() {
+        let clock = crate::domain::Clock::system();
+        let before = PaymentId::earliest_of(clock.now());
+        let id = PaymentId::new();
+        let after = PaymentId::earliest_of(clock.now() + chrono::TimeDelta::milliseconds(2));
+        assert!(before < id && id < after);
+    }
 
     #[test]
     fn references_stand_next_to_their_payment_in_the_order_of_its_legs() {

@@ -10,12 +10,14 @@ mod id;
 mod money;
 mod plate;
 mod region;
+mod words;
 
 pub use bill::{Authority, Beneficiary, BillLine, BillPeriod, InvalidBeneficiary, total_of};
 pub use clock::{Clock, Timestamp};
-pub use date::{BusinessDate, InvalidDate, TaxPeriod, rfc3339_wib, wib, wib_long};
+pub use date::{BusinessDate, InvalidDate, TaxPeriod, rfc3339_wib, wib, wib_hour, wib_long};
 pub use id::{
-    AgentId, CaseId, EvidenceId, LookupId, PaymentId, PersonId, ProposalId, Reference, RunId, TransferId,
+    AgentId, CaseId, EvidenceId, LookupId, PaymentId, PersonId, ProposalId, Reference, RunId, SessionId,
+    TransferId,
 };
 pub use money::{MoneyError, Rupiah};
 pub use plate::{ChassisLast5, InvalidChassis, InvalidPlate, Plate};

@@ -61,7 +61,8 @@ pub(super) async fn edge(request: Request, next: Next) -> Response {
     });
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page with a script says so itself; nothing else may run one.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {

@@ -15,6 +15,7 @@ use super::App;
 use super::ops::Ops;
 use super::route::{ops_router, router};
 use super::serve::{Limits, serve};
+use crate::agents::SignIns;
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError, Gather};
 use crate::domain::{Authority, Clock};
@@ -95,6 +96,7 @@ impl Gateway {
             payments: payments.clone(),
             spools: SpoolDir::new(&config.night.spool_dir),
         };
+        let sign_ins = SignIns::new(&db, &clock);
         let keys = Gather::start(&db.requests);
         let app = App {
             config: Arc::new(config),
@@ -104,6 +106,7 @@ impl Gateway {
             lookups,
             keys,
             payments,
+            sign_ins,
             public_key: key.public(),
             tasks: TaskTracker::new(),
         };

@@ -7,6 +7,7 @@
 pub mod api;
 mod auth;
 mod body;
+mod counter;
 mod edge;
 mod gateway;
 mod openapi;
@@ -24,7 +25,7 @@ pub use gateway::{Gateway, Running, StartError};
 pub use openapi::document;
 pub use problem::{Problem, ProblemBody, Retry};
 
-use crate::agents::KeyHolder;
+use crate::agents::{KeyHolder, SignIns};
 use crate::config::Config;
 use crate::db::{Db, Gather};
 use crate::domain::{Authority, Clock};
@@ -46,6 +47,7 @@ pub struct App {
     /// Whose API key it is, for many requests at once.
     pub keys: Gather<KeyHolder>,
     pub payments: Payments,
+    pub sign_ins: SignIns,
     pub public_key: VerifyingKey,
     /// Money steps under way; shutdown waits for them.
     pub tasks: TaskTracker,

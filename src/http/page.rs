@@ -62,6 +62,8 @@ pub(super) struct ReceiptPage {
     next_due_on: Option<String>,
     payload: String,
     verify_url: String,
+    /// At a counter: where the cashier goes on.
+    back: Option<String>,
 }
 
 impl ReceiptPage {
@@ -99,7 +101,14 @@ impl ReceiptPage {
             next_due_on: facts.next_due_on.map(BusinessDate::long),
             payload: payload.to_owned(),
             verify_url: format!("{}/verify", app.config.public_url()),
+            back: None,
         }
+    }
+
+    /// The same for a cashier, who prints it and goes back.
+    #[must_use]
+    pub(super) fn at_counter(self, back: String) -> Self {
+        Self { back: Some(back), ..self }
     }
 
     /// The answer.
@@ -139,24 +148,33 @@ fn by_period(lines: &[ReceiptLine]) -> Vec<Period> {
     periods.into_iter().map(|(due_on, rows)| Period { due_on: shown(due_on), rows }).collect()
 }
 
-fn row(line: &ReceiptLine) -> Row {
-    let rupiah = |amount| Rupiah::new(amount).unwrap_or_default().to_string();
-    let name = match line.code.as_str() {
+/// The name of a line in plain words; empty for a code that only the authority knows.
+pub(super) fn line_name(code: &str) -> &'static str {
+    match code {
         "PKB" => "Pajak kendaraan (PKB)",
         "OPSEN_PKB" => "Opsen PKB",
         "SWDKLLJ" => "SWDKLLJ",
         _ => "",
-    };
-    let receiver = match line.beneficiary.as_str() {
+    }
+}
+
+/// Who receives a line, in plain words.
+pub(super) fn receiver_name(beneficiary: &str) -> String {
+    match beneficiary {
         "35" => "Provinsi Jawa Timur".to_owned(),
         "RKUN" => "Kas negara".to_owned(),
         "JASA_RAHARJA" => "Jasa Raharja".to_owned(),
         code => {
             crate::domain::RegionCode::parse(code).map_or_else(|_| code.to_owned(), |r| r.name().to_owned())
         }
-    };
+    }
+}
+
+fn row(line: &ReceiptLine) -> Row {
+    let rupiah = |amount| Rupiah::new(amount).unwrap_or_default().to_string();
+    let receiver = receiver_name(&line.beneficiary);
     Row {
-        name,
+        name: line_name(&line.code),
         code: line.code.clone(),
         receiver,
         principal: rupiah(line.principal),

@@ -102,6 +102,23 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", Retry::SameKey, detail).retry_after(2)
     }
 
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Its HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its headers.
+    pub(super) fn headers(&self) -> &[(HeaderName, String)] {
+        &self.headers
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
@@ -131,6 +148,7 @@ fn title(code: &str) -> &'static str {
         "QUOTE_EXPIRED" => "The quote has expired",
         "AMOUNT_DIFFERS" => "The amount is not the quote's total",
         "FLOAT_INSUFFICIENT" => "The float does not cover the payment",
+        "WITHDRAWN" => "The payment was given up before it arrived",
         "VEHICLE_BUSY" => "Another payment for this vehicle is open",
         "ALREADY_PAID" => "This period has been paid",
         "LOOKUP_NOT_FOUND" => "There is no such lookup",

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{from_fn, map_request};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::api::{float, lookups, payments, receipts, reconciliations};
 use super::problem::{Problem, Retry};
-use super::{App, body, edge, openapi, ops, page};
+use super::{App, body, counter, edge, openapi, ops, page};
 
 /// The API and the public pages.
 pub(super) fn router(app: App) -> Router {
@@ -36,19 +37,57 @@ pub(super) fn router(app: App) -> Router {
         .route("/verify/{receipt_no}", get(page::verify_form))
         .route("/assets/style.css", get(page::style))
         .route("/openapi.json", get(openapi::serve))
-        .fallback(async || Problem::not_found())
-        .method_not_allowed_fallback(async || {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
-                Retry::Never,
-                "this path does not take this method",
-            )
-        })
+        .route("/", get(counter::home))
+        .route("/masuk", get(counter::sign_in_form).post(counter::by_password))
+        .route("/masuk/pin", post(counter::by_pin))
+        .route("/keluar", post(counter::sign_out))
+        .route("/sandi", get(counter::password_form).post(counter::change_password))
+        .route("/akun", get(counter::account))
+        .route("/akun/sesi", post(counter::end_session))
+        .route("/akun/pin", post(counter::set_pin))
+        .route("/akun/pin/hapus", post(counter::drop_pin))
+        .route("/hari-ini", get(counter::today))
+        .route("/tagihan", post(counter::look_up))
+        .route("/tagihan/{lookup_id}", get(counter::bill))
+        .route("/tagihan/{lookup_id}/konfirmasi", post(counter::confirmation))
+        .route("/tagihan/{lookup_id}/bayar", post(counter::pay))
+        .route("/tagihan/{lookup_id}/nasib", get(counter::fate))
+        .route("/tagihan/{lookup_id}/lepas", post(counter::withdraw))
+        .route("/bayar/{payment_id}", get(counter::outcome))
+        .route("/bayar/{payment_id}/keadaan", get(counter::standing))
+        .route("/bayar/{payment_id}/batal", post(counter::cancel))
+        .route("/bayar/{payment_id}/kembali", post(counter::give_back))
+        .route("/bukti/{receipt_no}", post(counter::paper))
+        .route("/assets/counter.js", get(counter::script))
+        .route("/assets/icon.svg", get(counter::icon))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(body_max))
         .layer(map_request(move |request: Request| ready(body::in_time(request, body_within))))
         .layer(from_fn(edge::edge))
         .with_state(app)
+}
+
+/// For a person a page, for a program a problem.
+fn is_for_a_person(uri: &Uri, headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.contains("text/html") && !uri.path().starts_with("/v1/")
+}
+
+async fn nowhere(uri: Uri, headers: HeaderMap) -> Response {
+    if is_for_a_person(&uri, &headers) {
+        return counter::Sorry::absent().into_response();
+    }
+    Problem::not_found().into_response()
+}
+
+async fn not_so(uri: Uri, headers: HeaderMap) -> Response {
+    let detail = "this path does not take this method";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", Retry::Never, detail);
+    if is_for_a_person(&uri, &headers) {
+        return counter::Sorry::from(problem).into_response();
+    }
+    problem.into_response()
 }
 
 /// What operators ask, on a port of its own.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,6 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 /// How much is accepted.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +35,10 @@ pub(super) struct Limits {
 const HEAD_MAX: usize = 32 * 1024;
 
 type Addresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// Who is at the other end of the connection: a client, or the proxy before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// A connection's place among those of its address; given back when dropped.
 struct Place {
@@ -108,6 +114,11 @@ async fn connection(
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     drop(stream.set_nodelay(true));
+    let peer = Peer(place.address);
+    let router = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // A client may close its sending side and still read the answer.

@@ -30,6 +30,8 @@ pub enum BusinessRefusal {
     AlreadyPaid,
     VehicleBusy,
     FloatInsufficient,
+    /// The outlet gave it up before it arrived: nothing can arrive under this key any more.
+    Withdrawn,
 }
 
 /// What a key was used for before.
@@ -51,6 +53,8 @@ pub(super) struct BeginJob {
     pub(super) agent_id: AgentId,
     pub(super) agent_no: i64,
     pub(super) agent_code: String,
+    /// Who acts for the agent, as audit events name them.
+    pub(super) actor: String,
     pub(super) key: String,
     pub(super) lookup_id: LookupId,
     pub(super) amount: Rupiah,

@@ -249,3 +249,20 @@ pub(super) fn insert_work(together: &mut Together, payments: &[&Payment], tools:
     let ids: Vec<Uuid> = payments.iter().map(|p| p.id.0).collect();
     together.call("insert_work").with(ids).with(&*tools.instance).with(f64::from(tools.lease_s)).done();
 }
+
+/// Takes a key for a payment that is given up; false when something has arrived under it.
+pub(super) async fn withdraw_key(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    given_up: &super::withdraw::GivenUp,
+    at: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let request = serde_json::json!({"lookup_id": given_up.lookup_id, "amount": given_up.amount});
+    let done = sqlx::query!(
+        "INSERT INTO idempotency_key (agent_id, key, request, refusal, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        agent.0, given_up.key, request, Json(BusinessRefusal::Withdrawn) as _, at
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -77,5 +77,5 @@ pub(super) fn began(payment: &Payment, job: &BeginJob) -> audit::Event {
         "from": null, "to": "held", "lookup_id": payment.lookup_id, "plate_salted": plate, "amount": payment.amount,
         "fee": payment.fee, "legs": legs,
     });
-    audit::Event::new(job.at, &format!("agent:{}", payment.agent_code), "payment", payment.id.0, facts)
+    audit::Event::new(job.at, &job.actor, "payment", payment.id.0, facts)
 }

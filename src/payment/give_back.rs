@@ -9,13 +9,13 @@ use crate::ledger::{self, For};
 
 impl Payments {
     /// Records that the citizen got the cash of a refused or reversed payment back. None when nothing is owed for it.
-    /// Saying it twice is saying it once.
+    /// Saying it twice is saying it once. `actor` is who says it, as audit events name them.
     ///
     /// # Errors
     /// [`PayError`] when the database fails.
     pub async fn give_back(
         &self,
-        agent: &Agent,
+        (agent, actor): (&Agent, &str),
         id: PaymentId,
         returned_to: &str,
         paper_surrendered: bool,
@@ -62,8 +62,7 @@ impl Payments {
             ledger::record(&mut transaction, &[(row, position)], balances.values()).await?;
             let to = audit::salted(id.0, returned_to);
             let facts = serde_json::json!({"amount": amount, "returned_to_salted": to, "paper_surrendered": paper_surrendered});
-            let event =
-                audit::Event::new(now, &format!("agent:{}", agent.agent_code), "returned cash", id.0, facts);
+            let event = audit::Event::new(now, actor, "returned cash", id.0, facts);
             audit::append(&mut transaction, &[event]).await?;
         }
         transaction.commit().await?;

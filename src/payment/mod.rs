@@ -25,6 +25,7 @@ mod late;
 #[cfg(feature = "measure")]
 mod measure;
 mod outcome;
+mod outlet_store;
 mod pay;
 mod resolver;
 mod reversal;
@@ -37,6 +38,7 @@ mod step_tests;
 mod store;
 mod terms;
 mod view;
+mod withdraw;
 
 use std::sync::Arc;
 
@@ -47,10 +49,14 @@ pub use begin::BusinessRefusal;
 pub use event::{Effect, Event, Forbidden, Limits};
 #[cfg(feature = "measure")]
 pub use measure::Sale;
+pub use outlet_store::{
+    OutletLine, Standing, open_of, owed_to_citizen, own_for_vehicle, standing, taken_since,
+};
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use terms::{Decision, FreshAssessment, StoredBooking};
 pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
+pub use withdraw::{GivenUp, KeyOutcome};
 
 use crate::config::Config;
 use crate::db::Db;

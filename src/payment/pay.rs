@@ -23,6 +23,8 @@ use crate::upstream::{Booking, Evidence, Paid, StatusAnswer};
 pub struct PayRequest {
     /// The agent.
     pub agent: Agent,
+    /// Who acts for it, as audit events name them: `agent:PSN-0001`, `person:siti`.
+    pub actor: String,
     /// `Idempotency-Key`, unquoted.
     pub key: String,
     /// The quote.
@@ -55,7 +57,7 @@ impl Payments {
     pub async fn pay(&self, request: &PayRequest) -> Result<PayAnswer, PayError> {
         for _ in 0..AGAIN_MAX {
             match self.journal.begin(self.job(request)).await {
-                Ok(BeginReply::Begun(payment)) => return self.carry_out(*payment).await,
+                Ok(BeginReply::Begun(payment)) => return self.carry_out(*payment, &request.actor).await,
                 Ok(BeginReply::Replay(stored)) => return self.replay(request, &stored).await,
                 Ok(BeginReply::Again) => {
                     if let Some(stored) = self.stored(request).await? {
@@ -87,6 +89,7 @@ impl Payments {
             agent_id: request.agent.agent_id,
             agent_no: request.agent.agent_no,
             agent_code: request.agent.agent_code.clone(),
+            actor: request.actor.clone(),
             key: request.key.clone(),
             lookup_id: request.lookup_id,
             amount: request.amount,
@@ -151,11 +154,11 @@ impl Payments {
     }
 
     /// The calls and tx B. Whatever happens here, the payment is the resolver's once the lease is over.
-    async fn carry_out(&self, payment: Payment) -> Result<PayAnswer, PayError> {
+    async fn carry_out(&self, payment: Payment, actor: &str) -> Result<PayAnswer, PayError> {
         let (id, agent_id) = (payment.id, payment.agent_id);
-        let mover = Mover { actor: format!("agent:{}", payment.agent_code), fence: 1 };
+        let by_actor = Mover { actor: actor.to_owned(), fence: 1 };
         let began = Instant::now();
-        let change = self.ask_in_order(Change::of(payment, mover)).await;
+        let change = self.ask_in_order(Change::of(payment, by_actor)).await;
         let hosts = began.elapsed();
         if let super::State::Refused { reason, .. } = &change.payment.state
             && reason == "ALREADY_PAID"

@@ -119,17 +119,6 @@ async fn thing_of(world: &World, agent: &Client) -> Thing {
     }
 }
 
-async fn person(world: &World, role: Role) -> Client {
-    let now = world.clock.now();
-    let mut connection = world.app.db.workers.acquire().await.unwrap();
-    let name = format!("{}.akses", role.as_str());
-    let person = agents::add_person(&mut connection, &name, "no password", role, now).await.unwrap();
-    let token = agents::new_secret("usr_").unwrap();
-    let until = now + chrono::TimeDelta::days(1);
-    agents::issue_token(&mut connection, person.person_id, &token, now, until).await.unwrap();
-    Client { credential: token, code: String::new(), ..world.agent().clone() }
-}
-
 async fn stage() -> Stage {
     let world = World::shaped(Shape { agents: 3, ..Shape::default() }).await;
     let (owners, suspendeds) =
@@ -151,7 +140,7 @@ async fn stage() -> Stage {
         (Kind::Suspended, world.agents[2].clone()),
     ];
     for role in Role::ALL {
-        clients.push((Kind::Person(role), person(&world, role).await));
+        clients.push((Kind::Person(role), world.person(role).await));
     }
     let nobodys = Thing {
         payment_id: uuid::Uuid::now_v7().to_string(),

@@ -18,7 +18,7 @@ fn wish(quote: &Quote, amount: i64) -> Value {
 async fn what_is_not_there_and_what_is_not_done_there_are_problems_too() {
     let world = World::new().await;
     world.agent().get("/v1/nothing").await.is_problem(404, "NOT_FOUND", "never");
-    world.agent().get("/").await.is_problem(404, "NOT_FOUND", "never");
+    world.agent().get("/tidak-ada").await.is_problem(404, "NOT_FOUND", "never");
     let answer = world.agent().send(Method::DELETE, "/v1/payments", &[], None).await;
     answer.is_problem(405, "METHOD_NOT_ALLOWED", "never");
     assert!(answer.header("allow").is_some_and(|allow| allow.contains("POST")), "RFC 9110 section 15.5.6");

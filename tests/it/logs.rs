@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use samsat_gateway::config::Config;
 use secrecy::ExposeSecret;
 
-use crate::support::{Client, World};
+use crate::support::{Client, PASSWORD, World};
 
 /// A gateway as a site runs it.
 struct Program {
@@ -72,7 +72,8 @@ impl Drop for Program {
     }
 }
 
-fn toml_of(config: &Config) -> String {
+/// That world's configuration as a site's file.
+pub fn toml_of(config: &Config) -> String {
     let host = |host: &samsat_gateway::config::Host| {
         format!("url = \"{}\"\npublic_key_pem = \"\"\"\n{}\"\"\"\n", host.url, host.public_key_pem)
     };
@@ -101,6 +102,7 @@ async fn no_plate_chassis_name_or_secret_ever_stands_in_a_log() {
         vec![agent.credential.clone(), world.config.upstream.secret.expose_secret().to_owned()];
     let returned_to = "SITI KENARI".to_owned();
     live_a_day(&world, &agent, &returned_to, &mut canaries).await;
+    stand_at_the_counter(&world, &agent, &returned_to, &mut canaries).await;
     canaries.push(returned_to);
     for person in [&world.officer, &world.auditor] {
         let person = Client { base: agent.base.clone(), ..person.clone() };
@@ -114,6 +116,25 @@ async fn no_plate_chassis_name_or_secret_ever_stands_in_a_log() {
     for canary in canaries {
         assert!(!log.contains(&canary), "{canary} stands in the log");
     }
+}
+
+/// A cashier's day at the same program: password, cookies, plates, names.
+async fn stand_at_the_counter(world: &World, agent: &Client, returned_to: &str, canaries: &mut Vec<String>) {
+    let siti = world.cashier(0, "siti.kenari").await.at(&agent.base);
+    siti.tries("siti.kenari", "sandi-salah-kenari").await;
+    siti.signs_in().await;
+    let (refused, vehicle) = (world.of_case("BLOCKED_ETLE", 0), world.vehicle());
+    siti.looks_up(&refused).await;
+    world.fault("BAPENDA", "payment", "reset_before");
+    let open = siti.sells(&vehicle).await;
+    world.no_faults();
+    let path = open.path.split('?').next().unwrap().to_owned();
+    siti.sends(&open, &format!("{path}/kembali"), &[("kepada", returned_to)]).await;
+    for name in ["__Host-sesi", "__Host-perangkat"] {
+        canaries.push(siti.cookie(name).unwrap());
+    }
+    canaries.extend([PASSWORD.to_owned(), "sandi-salah-kenari".to_owned(), open.field("csrf").unwrap()]);
+    canaries.extend(["siti.kenari".to_owned(), vehicle.plate, refused.plate]);
 }
 
 /// Lookups, refusals, payments, doubts, receipts: with everything that may not be logged noted as canary.

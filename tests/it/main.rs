@@ -15,6 +15,7 @@ mod support;
 mod access;
 mod api;
 mod append_only;
+mod counter;
 mod decisions;
 mod growth;
 mod idempotency;

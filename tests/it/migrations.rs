@@ -29,6 +29,7 @@ async fn a_day() -> World {
     let receipt = format!("/v1/receipts/{}", paid.body["receipt_no"].as_str().unwrap());
     world.agent().send(reqwest::Method::GET, &receipt, &[("accept", "text/html")], None).await;
     world.agent().asks(&world.of_case("NOT_FOUND", 0)).await;
+    world.cashier(0, "siti").await.signs_in().await;
     world.take_back(&paid.id()).await;
     let today = world.clock.today();
     for host in ["BAPENDA", "JASA_RAHARJA"] {

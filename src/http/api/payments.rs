@@ -51,7 +51,8 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let amount = Rupiah::new(request.amount).map_err(|e| Problem::bad_request(e.to_string()))?;
-    let request = PayRequest { agent, key, lookup_id: LookupId(request.lookup_id), amount };
+    let actor = agent.actor();
+    let request = PayRequest { agent, actor, key, lookup_id: LookupId(request.lookup_id), amount };
     // A task of its own, awaited but not owned: when the client goes, the payment goes on.
     let (payments, asked) = (app.payments.clone(), request.clone());
     let task = app.tasks.spawn(async move { payments.pay(&asked).await });
@@ -166,6 +167,9 @@ fn refused(refusal: BusinessRefusal) -> Problem {
         BusinessRefusal::FloatInsufficient => {
             (unprocessable, "FLOAT_INSUFFICIENT", "the float does not cover the payment")
         }
+        BusinessRefusal::Withdrawn => {
+            (unprocessable, "WITHDRAWN", "the outlet gave this payment up before it arrived")
+        }
     };
     Problem::new(status, code, Retry::NewKey, detail)
 }
@@ -219,7 +223,7 @@ pub async fn give_back(
     }
     let payments = app.payments.clone();
     let task = app.tasks.spawn(async move {
-        payments.give_back(&agent, PaymentId(id), &name, request.paper_surrendered).await
+        payments.give_back((&agent, &agent.actor()), PaymentId(id), &name, request.paper_surrendered).await
     });
     let payment = task.await.map_err(|_| Problem::internal())??;
     payment.map(Json).ok_or_else(Problem::not_found)

@@ -113,13 +113,33 @@ pub async fn show(
     )
     .await?;
     if html {
-        let copy_no = receipt::count_copy(&mut connection, &receipt_no, app.clock.now()).await?;
-        let body =
-            body(&mut connection, &app, StoredReceipt { copies: i64::from(copy_no), ..stored }).await?;
-        return ReceiptPage::of(&app, &body.facts, &body.lines, (body.status, body.copy_no), &body.payload)
-            .render();
+        return print(&mut connection, &app, stored).await?.render();
     }
     Ok(Json(body(&mut connection, &app, stored).await?).into_response())
+}
+
+/// One more copy of a receipt, as a page.
+async fn print(
+    connection: &mut PgConnection,
+    app: &App,
+    stored: StoredReceipt,
+) -> Result<ReceiptPage, Problem> {
+    let copy_no = receipt::count_copy(connection, &stored.receipt_no, app.clock.now()).await?;
+    let body = body(connection, app, StoredReceipt { copies: i64::from(copy_no), ..stored }).await?;
+    Ok(ReceiptPage::of(app, &body.facts, &body.lines, (body.status, body.copy_no), &body.payload))
+}
+
+/// One more copy of a receipt within scope, for whoever has no API: another's looks like none.
+pub(in crate::http) async fn printed(
+    app: &App,
+    scope: Scope,
+    receipt_no: &str,
+) -> Result<Option<Response>, Problem> {
+    let mut connection = app.db.requests.acquire().await?;
+    let stored = receipt::find(&mut connection, receipt_no).await?.filter(|stored| may_see(scope, stored));
+    let Some(stored) = stored else { return Ok(None) };
+    let back = format!("/bayar/{}", stored.payment_id);
+    print(&mut connection, app, stored).await?.at_counter(back).render().map(Some)
 }
 
 fn may_see(scope: Scope, stored: &StoredReceipt) -> bool {

@@ -6,6 +6,7 @@
 mod agent;
 mod between;
 mod books;
+mod cashier;
 mod database;
 mod deeds;
 mod line;
@@ -14,6 +15,7 @@ mod trouble;
 mod world;
 
 pub use agent::{Answer, Client, Quote, Vehicle};
+pub use cashier::{Cashier, PASSWORD, Page};
 pub use database::Database;
 pub use line::Mode;
 pub use trouble::hang_up;

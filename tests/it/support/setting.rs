@@ -1,7 +1,7 @@
 //! What a world is made of: the mock, a configuration, people and agents.
 
 use mock_bapenda::{Keys, Mock, Options};
-use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, Person, Role};
+use samsat_gateway::agents::{self, Agent, Deposit, NewAgent, NewPerson, Person, Role};
 use samsat_gateway::config::Config;
 use samsat_gateway::domain::Rupiah;
 use samsat_gateway::http::App;
@@ -76,10 +76,9 @@ pub(super) async fn people(app: &App) -> People {
     let mut persons = vec![];
     let mut tokens = vec![];
     for role in [Role::Bapenda, Role::Auditor, Role::Admin] {
-        let person =
-            agents::add_person(&mut connection, &format!("{}.uji", role.as_str()), "no password", role, now)
-                .await
-                .expect("a person");
+        let username = format!("{}.uji", role.as_str());
+        let new = NewPerson::named(&username, "no password", role);
+        let person = agents::add_person(&mut connection, &new, now).await.expect("a person");
         let token = agents::new_secret("usr_").expect("randomness");
         let expires_at = now + chrono::TimeDelta::days(1);
         agents::issue_token(&mut connection, person.person_id, &token, now, expires_at)

@@ -66,7 +66,13 @@ impl Day {
 
     async fn pays(&self, lookup: &Lookup, amount: Rupiah) -> Result<PaymentView, PayError> {
         let key = Uuid::now_v7().to_string();
-        let request = PayRequest { agent: self.agent.clone(), key, lookup_id: lookup.lookup_id, amount };
+        let request = PayRequest {
+            actor: self.agent.actor(),
+            agent: self.agent.clone(),
+            key,
+            lookup_id: lookup.lookup_id,
+            amount,
+        };
         self.world.app.payments.pay(&request).await.map(|answer| answer.payment)
     }
 
@@ -163,7 +169,11 @@ impl Day {
         let kept = self.pays_under(&mute, "in_doubt").await;
         self.later(12).await;
         payments.cancel(&self.agent, kept).await.unwrap();
-        payments.give_back(&self.agent, ended, "the owner", true).await.unwrap().unwrap();
+        payments
+            .give_back((&self.agent, &self.agent.actor()), ended, "the owner", true)
+            .await
+            .unwrap()
+            .unwrap();
         self.pays_under(&mute, "in_doubt").await;
         let wrong = json!([{"host": "BAPENDA", "operation": "payment", "fault": "wrong_amount"}]);
         let reopened = self.pays_under(&wrong, "integrity_hold").await;

@@ -117,7 +117,10 @@ async fn what_is_wrong_with_payments_is_found() {
         planted(&[7, 14], "DELETE FROM proposal WHERE terms->>'decision' = 'paid-elsewhere'"),
         planted(&[7, 14], "UPDATE proposal SET approved_by = NULL, approved_at = NULL WHERE terms->>'decision' = 'reverse'"),
         planted(&[7, 18], "ALTER TABLE proposal DROP CONSTRAINT proposal_two_people; UPDATE proposal SET approved_by = proposed_by WHERE kind = 'reversal'"),
-        planted(&[7], "UPDATE person SET role = 'kasir' WHERE username = 'bapenda.uji'"),
+        planted(
+            &[7],
+            "UPDATE person SET role = 'kasir', agent_id = (SELECT min(agent_id::text)::uuid FROM agent) WHERE username = 'bapenda.uji'",
+        ),
         planted(&[7, 3, 8], "UPDATE transfer SET credit_account = credit_account + 3 WHERE code = 'VOID' AND cause = (SELECT payment_id FROM refused) AND leg IS NULL"),
         planted(&[8, 12], "UPDATE payment_leg SET periods = jsonb_set(periods, '{0,lines,0,principal}', '1') WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0"),
         planted(&[8, 6, 9], "UPDATE payment SET amount = amount + 1 WHERE payment_id = (SELECT payment_id FROM plain)"),

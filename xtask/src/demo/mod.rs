@@ -98,6 +98,10 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 async fn serve(stack: &Stack, receipt: Option<(String, String)>) -> Result<ExitCode> {
     let (url, ops_url) = (stack.first()?.url(), stack.first()?.ops_url());
     out::line("");
+    let cashier = stack.demo_file.list("users").iter().find(|user| user["role"] == "kasir");
+    if let Some((name, password)) = cashier.and_then(|c| c["username"].as_str().zip(c["password"].as_str())) {
+        out::line(&format!("  the counter      {url}/  as {name}, password {password}"));
+    }
     out::line(&format!("  API description  {url}/openapi.json"));
     out::line(&format!("  check a receipt  {url}/verify"));
     out::line(&format!("  metrics          {ops_url}/metrics"));

@@ -1,0 +1,160 @@
+//! `/`, `/hari-ini`: the vehicle to look up, what is still open, what the day has brought.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::guard::AtCounter;
+use super::refusal::Words;
+use super::{Frame, Sorry, page};
+use crate::domain::{Authority, PaymentId, Rupiah, wib_hour};
+use crate::http::App;
+use crate::payment::{self, OutletLine, StateName};
+
+/// Payments in one list.
+const LISTED_MAX: i64 = 100;
+
+/// A payment in a list.
+pub(super) struct Line {
+    payment_id: PaymentId,
+    plate: String,
+    amount: String,
+    at: String,
+    word: &'static str,
+    tone: &'static str,
+    receipt_no: Option<String>,
+}
+
+impl Line {
+    fn of(line: OutletLine) -> Self {
+        let (word, tone) = word(line.state);
+        Self {
+            payment_id: line.payment_id,
+            plate: line.plate,
+            amount: line.amount.to_string(),
+            at: wib_hour(line.taken_at),
+            word,
+            tone,
+            receipt_no: line.paper_no,
+        }
+    }
+}
+
+/// A state in one word, and its colour.
+pub(super) const fn word(state: StateName) -> (&'static str, &'static str) {
+    match state {
+        StateName::Confirmed => ("Lunas", "good"),
+        StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
+            ("Sedang dipastikan", "wait")
+        }
+        StateName::Refused => ("Ditolak", "bad"),
+        StateName::Reversed => ("Dibatalkan", "bad"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "counter/home.html")]
+struct HomePage {
+    frame: Frame,
+    plate: String,
+    refused: Option<Words>,
+    warning: Option<&'static str>,
+    open: Vec<Line>,
+    float: String,
+}
+
+/// `GET /`
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::http) async fn home(State(app): State<App>, at: AtCounter) -> Result<Response, Sorry> {
+    shown(&app, &at, StatusCode::OK, (String::new(), None)).await
+}
+
+/// The page, with what was typed and why it was refused.
+pub(super) async fn shown(
+    app: &App,
+    at: &AtCounter,
+    status: StatusCode,
+    (plate, refused): (String, Option<Words>),
+) -> Result<Response, Sorry> {
+    let outlet = &at.session.operator.outlet;
+    let mut connection = app.db.requests.acquire().await?;
+    let float = crate::ledger::float_view(&mut connection, outlet.agent_id).await?;
+    let open = payment::open_of(&mut connection, outlet.agent_id, LISTED_MAX).await?;
+    drop(connection);
+    let template = HomePage {
+        frame: Frame::of(at),
+        plate,
+        refused,
+        warning: warning(app, outlet.active),
+        open: open.into_iter().map(Line::of).collect(),
+        float: Rupiah::new(float.available).unwrap_or_default().to_string(),
+    };
+    Ok(page(status, &template))
+}
+
+/// What a cashier must know before any money is taken.
+pub(super) fn warning(app: &App, active: bool) -> Option<&'static str> {
+    let closed = |authority| app.upstream.host(authority).breaker().is_closed();
+    if !active {
+        return Some("Loket ini sedang ditangguhkan. Jangan terima uang. Hubungi Bapenda.");
+    }
+    if app.upstream.is_closing() {
+        return Some(
+            "Bapenda atau Jasa Raharja sedang tutup buku harian. Jangan terima uang dahulu; coba lagi beberapa menit lagi.",
+        );
+    }
+    match (closed(Authority::Bapenda), closed(Authority::JasaRaharja)) {
+        (true, true) => None,
+        (false, true) => {
+            Some("Bapenda sedang tidak menjawab. Jangan terima uang dahulu; coba lagi sebentar.")
+        }
+        (true, false) => {
+            Some("Jasa Raharja sedang tidak menjawab. Jangan terima uang dahulu; coba lagi sebentar.")
+        }
+        (false, false) => Some(
+            "Bapenda dan Jasa Raharja sedang tidak menjawab. Jangan terima uang dahulu; coba lagi sebentar.",
+        ),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "counter/today.html")]
+struct TodayPage {
+    frame: Frame,
+    date: String,
+    lines: Vec<Line>,
+    paid_count: usize,
+    paid_sum: String,
+    open_count: usize,
+    cut_off: bool,
+}
+
+/// `GET /hari-ini`: what this outlet has taken since midnight WIB.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::http) async fn today(State(app): State<App>, at: AtCounter) -> Result<Response, Sorry> {
+    let date = app.clock.today();
+    let agent = at.session.operator.outlet.agent_id;
+    let mut connection = app.db.requests.acquire().await?;
+    let mut payments = payment::taken_since(&mut connection, agent, date.begins_at(), LISTED_MAX + 1).await?;
+    drop(connection);
+    let most = usize::try_from(LISTED_MAX).unwrap_or(usize::MAX);
+    let cut_off = payments.len() > most;
+    payments.truncate(most);
+    let paid = || payments.iter().filter(|payment| payment.state == StateName::Confirmed);
+    let sum = Rupiah::sum(paid().map(|payment| payment.amount));
+    let template = TodayPage {
+        frame: Frame::of(&at),
+        date: date.long(),
+        paid_count: paid().count(),
+        paid_sum: sum.unwrap_or_default().to_string(),
+        open_count: payments.iter().filter(|payment| payment.state.is_open()).count(),
+        lines: payments.into_iter().map(Line::of).collect(),
+        cut_off,
+    };
+    Ok(page(StatusCode::OK, &template))
+}

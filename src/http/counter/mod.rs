@@ -1,0 +1,81 @@
+//! The counter: what a cashier sees. Indonesian pages, rendered here, that work without script.
+//!
+//! Reading order: `guard` (who sits there, and whether a form is ours), `sign_in`, `home`, `bill`, `pay`, `outcome`.
+//! Promises that every act goes through the same use cases as the API, in the name of the operator and for the operator's
+//! outlet; that another outlet's object looks like none; that one quote has one key, so that whatever is sent again ends at
+//! the same payment; and that no refusal is shown without what the citizen should do next. Never shows English, never puts
+//! a plate into an address, never keeps a person waiting on a thread.
+
+mod account;
+mod asset;
+mod bill;
+mod cookie;
+mod form;
+mod guard;
+mod home;
+mod outcome;
+mod paper;
+mod pay;
+mod refusal;
+mod sign_in;
+mod sorry;
+
+pub(super) use account::{account, change_password, drop_pin, end_session, password_form, set_pin};
+pub(super) use asset::{icon, script};
+pub(super) use bill::{bill, confirmation, look_up};
+pub(super) use home::{home, today};
+pub(super) use outcome::{cancel, give_back, outcome, standing};
+pub(super) use paper::paper;
+pub(super) use pay::{fate, pay, withdraw};
+pub(super) use sign_in::{by_password, by_pin, form as sign_in_form, sign_out};
+pub(super) use sorry::Sorry;
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::problem::Problem;
+
+/// What a page of the counter may load: our own style, script and icon, nothing inline, nothing from elsewhere.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// A page with its status.
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, [(header::CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            Problem::internal().into_response()
+        }
+    }
+}
+
+/// `303`: what was sent has been taken, look there.
+fn see(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// What every page of a signed-in operator carries.
+struct Frame {
+    outlet: String,
+    agent_code: String,
+    operator: String,
+    /// Proves that a form is ours.
+    csrf: String,
+}
+
+impl Frame {
+    fn of(at: &guard::AtCounter) -> Self {
+        let operator = &at.session.operator;
+        Self {
+            outlet: operator.outlet.name.clone(),
+            agent_code: operator.outlet.agent_code.clone(),
+            operator: operator.name().to_owned(),
+            csrf: at.csrf(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What an outlet's counter asks of its payments: each by a key or by the outlet's own newest, never through its history.
+
+use sqlx::PgConnection;
+
+use super::state::StateName;
+use crate::domain::{AgentId, PaymentId, Plate, Rupiah, Timestamp};
+
+/// The hosts' clocks say when cash was taken, ours makes the ids: a day is looked for that much before it begins.
+const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+
+/// A payment in an outlet's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "columns of the table `payment`")]
+pub struct OutletLine {
+    pub payment_id: PaymentId,
+    /// As on the plate.
+    pub plate: String,
+    pub amount: Rupiah,
+    pub taken_at: Timestamp,
+    pub state: StateName,
+    /// Bukti Lunas, else Bukti Titip.
+    pub paper_no: Option<String>,
+}
+
+struct Row {
+    payment_id: uuid::Uuid,
+    plate: String,
+    amount: i64,
+    taken_at: Timestamp,
+    state: String,
+    paper_no: Option<String>,
+}
+
+impl Row {
+    fn line(self) -> Result<OutletLine, sqlx::Error> {
+        Ok(OutletLine {
+            payment_id: PaymentId(self.payment_id),
+            plate: Plate::parse(&self.plate).map_or(self.plate, |plate| plate.to_string()),
+            amount: Rupiah::new(self.amount).map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
+            taken_at: self.taken_at,
+            state: state(&self.state)?,
+            paper_no: self.paper_no,
+        })
+    }
+}
+
+fn state(name: &str) -> Result<StateName, sqlx::Error> {
+    StateName::named(name).ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))
+}
+
+/// What an outlet has taken since that moment, newest first.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn taken_since(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<OutletLine>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT payment_id, plate, amount, taken_at, state, coalesce(receipt_no, titip_no) AS paper_no FROM payment
+         WHERE agent_id = $1 AND payment_id >= $2 AND taken_at >= $3 ORDER BY payment_id DESC LIMIT $4",
+        agent.0,
+        PaymentId::earliest_of(since - CLOCKS_DIFFER).0,
+        since,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Row::line).collect()
+}
+
+/// What is open of an outlet, of whatever day, newest first: found among what is open at all.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn open_of(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    limit: i64,
+) -> Result<Vec<OutletLine>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no
+         FROM payment_work w JOIN payment p ON p.payment_id = w.payment_id
+         WHERE p.agent_id = $1 ORDER BY p.payment_id DESC LIMIT $2",
+        agent.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Row::line).collect()
+}
+
+/// What changes of a payment while somebody waits for it: its state, its papers. One row by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How it stands.
+    pub state: StateName,
+    /// Bukti Titip, once issued.
+    pub titip_no: Option<String>,
+    /// Bukti Lunas, once issued.
+    pub receipt_no: Option<String>,
+}
+
+/// How an agent's payment stands; another agent's looks like none.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn standing(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    id: PaymentId,
+) -> Result<Option<Standing>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT state, titip_no, receipt_no FROM payment WHERE payment_id = $1 AND agent_id = $2",
+        id.0,
+        agent.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|r| Ok(Standing { state: state(&r.state)?, titip_no: r.titip_no, receipt_no: r.receipt_no }))
+        .transpose()
+}
+
+/// An agent's own payment that holds a vehicle, open or confirmed: the newest. Found by the vehicle's locks.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn own_for_vehicle(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    plate: &str,
+) -> Result<Option<PaymentId>, sqlx::Error> {
+    let id = sqlx::query_scalar!(
+        "SELECT p.payment_id FROM vehicle_lock v JOIN payment p USING (payment_id)
+         WHERE v.plate = $1 AND p.agent_id = $2 ORDER BY v.is_open DESC, p.payment_id DESC LIMIT 1",
+        plate,
+        agent.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(PaymentId))
+}
+
+/// What an agent still owes a citizen for a payment that did not come about; none when nothing is owed.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn owed_to_citizen(
+    connection: &mut PgConnection,
+    agent: AgentId,
+    id: PaymentId,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT amount FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 AND returned_at IS NULL",
+        id.0,
+        agent.0
+    )
+    .fetch_optional(connection)
+    .await
+}
