@@ -37,9 +37,7 @@ impl Operation {
             Self::Settlement => "settlement",
         }
     }
-}
 
-impl Operation {
     /// The operation of that word.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
