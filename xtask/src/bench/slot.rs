@@ -95,7 +95,7 @@ impl Slot {
 pub(crate) fn warn_if_disturbed(spent: &Spent) {
     if spent.is_disturbed() {
         note(&format!(
-            "  ! the machine was busy with something else for {} of 100 of its time: trust ratios only",
+            "  ! the machine was busy with something else for {} of 100 of its time: trust the CPU-µs only",
             spent.others_share()
         ));
     }
