@@ -58,7 +58,8 @@ impl Yardstick {
             }
             Program::Own => {
                 let mut own = Command::new("duckdb");
-                own.args(["-c", "SET enable_progress_bar = false;", "-c", ".timer on", "-c"]).arg(std::fs::read_to_string(&self.sql)?);
+                own.args(["-c", "SET enable_progress_bar = false;", "-c", ".timer on", "-c"])
+                    .arg(std::fs::read_to_string(&self.sql)?);
                 own
             }
         };
