@@ -55,10 +55,11 @@ pub struct Db {
     /// For the resolver and the night.
     pub workers: PgPool,
     options: PgConnectOptions,
+    acquire_timeout: Duration,
     commit_deadline: Duration,
 }
 
-/// The journal reads and writes by key alone. Its statements are planned once, perhaps on tables that are empty still;
+/// The journal and gathered questions go by key alone. Their statements are planned once, perhaps on tables that are empty still;
 /// without this a plan that reads a whole table would stay while the table grows.
 const BY_KEY_ONLY: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
@@ -81,10 +82,17 @@ impl Db {
         if config.require_durable {
             refuse_unless_durable(&requests).await?;
         }
-        Ok(Self { requests, workers, options, commit_deadline: config.commit_deadline() })
+        Ok(Self {
+            requests,
+            workers,
+            options,
+            acquire_timeout: wait,
+            commit_deadline: config.commit_deadline(),
+        })
     }
 
-    /// A connection of one's own, outside the pools: for the journal, which drops it when a commit stays unknown.
+    /// A connection of one's own, outside the pools, that reads by key alone: for the journal and for gathered questions,
+    /// which drop it when anything about it is unknown.
     ///
     /// # Errors
     /// [`sqlx::Error`] when the server does not answer.

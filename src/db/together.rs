@@ -65,7 +65,7 @@ impl Call<'_> {
         }
         if let Some(call) = together.calls.last_mut() {
             let comma = if self.first { "" } else { ", " };
-            call.push_str(&format!("{comma}${}", together.count));
+            call.extend([comma, "$", &together.count.to_string()]);
         }
         self.first = false;
         self

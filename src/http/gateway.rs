@@ -97,7 +97,7 @@ impl Gateway {
             spools: SpoolDir::new(&config.night.spool_dir),
         };
         let sign_ins = SignIns::new(&db, &clock);
-        let keys = Gather::start(&db.requests);
+        let keys = Gather::start(&db);
         let app = App {
             config: Arc::new(config),
             clock,

@@ -82,7 +82,7 @@ impl Lookups {
     /// Gathers what lookups need.
     #[must_use]
     pub fn new(db: Db, upstream: Upstream, rules: Arc<Rules>, clock: Clock, config: &config::Config) -> Self {
-        let (misses, quotes) = (Gather::start(&db.requests), Gather::start(&db.requests));
+        let (misses, quotes) = (Gather::start(&db), Gather::start(&db));
         Self {
             db,
             misses,

@@ -65,7 +65,8 @@ async fn insert(
         "INSERT INTO lookup (lookup_id, agent_id, plate, pay_code, business_date, asked_at, expires_at, quote, tax_total, fee,
                              bapenda_evidence, bapenda_signature, jasa_raharja_evidence, jasa_raharja_signature)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::date[], $6::timestamptz[], $7::timestamptz[], $8::jsonb[],
-                              $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $13::bytea[], $14::text[])",
+                              $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $13::bytea[], $14::text[])
+         ON CONFLICT (lookup_id) DO NOTHING",
         &ids, &agents, &plates, &codes, &dates, &asked, &expire, &quotes as _, &taxes, &fees, &bills, &bills_signed,
         &assessments, &assessments_signed
     )

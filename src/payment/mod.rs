@@ -55,15 +55,16 @@ pub use outlet_store::{
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use terms::{Decision, FreshAssessment, StoredBooking};
-pub use view::{Filter, PaymentView, Scope, lines, open_by_state, view, views};
+pub use view::{Filter, PaymentView, Scope, lines, open_by_state, views};
 pub use withdraw::{GivenUp, KeyOutcome};
 
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, Gather};
 use crate::domain::{Clock, PaymentId};
 use crate::receipt::SigningKey;
 use crate::upstream::Upstream;
 use journal::{Journal, Tools};
+use view::Seen;
 
 /// Why there is no payment to show.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,7 @@ pub struct Payments {
     upstream: Upstream,
     clock: Clock,
     journal: Journal,
+    seen: Gather<Seen>,
     tools: Tools,
     limits: Limits,
     travel: TimeDelta,
@@ -139,6 +141,7 @@ impl Payments {
             upstream: upstream.clone(),
             clock: clock.clone(),
             journal: Journal::start(db, &tools),
+            seen: Gather::start(db),
             tools,
             limits: Limits { resend_within: seconds(config.payment.resend_within_s) },
             travel: seconds(config.upstream.not_after_s),

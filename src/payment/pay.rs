@@ -12,7 +12,7 @@ use super::change::{After, Change, Mover};
 use super::event::Event;
 use super::journal::JournalError;
 use super::state::{Leg, Payment};
-use super::view::{self, PaymentView, Scope};
+use super::view::{PaymentView, Scope, Seen};
 use super::{PayError, Payments, case_store, settle_store, store};
 use crate::agents::Agent;
 use crate::domain::{Authority, LookupId, PaymentId, Rupiah, Timestamp, TransferId};
@@ -314,8 +314,7 @@ impl Payments {
     /// # Errors
     /// [`PayError::Sql`] when the database fails.
     pub async fn view(&self, scope: Scope, id: PaymentId) -> Result<Option<PaymentView>, PayError> {
-        let mut connection = self.db.requests.acquire().await?;
-        Ok(view::view(&mut connection, scope, id).await?)
+        Ok(self.seen.ask(Seen { scope, id }).await?)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A payment as agents and officers see it.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::state::{Leg, Payment, State, StateName};
+use crate::db::Question;
 use crate::domain::{AgentId, Authority, BillPeriod, BusinessDate, PaymentId, Plate, Timestamp, rfc3339_wib};
 use crate::receipt::Kind;
 
@@ -112,16 +115,97 @@ pub struct Filter {
     pub before: Option<PaymentId>,
 }
 
-/// One payment, if it is within scope: another agent's looks like none.
-///
-/// # Errors
-/// [`sqlx::Error`] when the statement fails.
-pub async fn view(
-    connection: &mut PgConnection,
-    scope: Scope,
-    id: PaymentId,
-) -> Result<Option<PaymentView>, sqlx::Error> {
-    Ok(select(connection, scope, Some(id), &Filter::default(), 1).await?.pop())
+/// A payment as the tables have it.
+struct PaymentRow {
+    payment_id: Uuid,
+    state: String,
+    plate: String,
+    amount: i64,
+    paper_no: Option<String>,
+    taken_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+    reason: Option<String>,
+    ntpd: Option<String>,
+    business_date: Option<chrono::NaiveDate>,
+    certificate_no: Option<String>,
+    next_try_in_s: Option<i64>,
+    at_work: Option<bool>,
+}
+
+impl PaymentRow {
+    fn view(self) -> Result<PaymentView, sqlx::Error> {
+        Ok(PaymentView {
+            payment_id: self.payment_id,
+            state: StateName::named(&self.state)
+                .ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?,
+            plate: as_on_the_plate(&self.plate),
+            amount: self.amount,
+            ntpd: self.ntpd,
+            certificate_no: self.certificate_no,
+            receipt_no: self.paper_no,
+            business_date: self.business_date.map(BusinessDate::from),
+            taken_at: rfc3339_wib(self.taken_at),
+            confirmed_at: self.confirmed_at.map(rfc3339_wib),
+            reason: self.reason,
+            next_try_in_s: self.next_try_in_s.map(in_seconds),
+            at_work: self.at_work.unwrap_or(false),
+        })
+    }
+}
+
+/// Asks for one payment, if it is within scope: another agent's looks like none.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) scope: Scope,
+    pub(super) id: PaymentId,
+}
+
+impl Question for Seen {
+    type Answer = Option<PaymentView>;
+
+    async fn ask(
+        connection: &mut PgConnection,
+        asked: &[&Self],
+    ) -> Result<Vec<Option<PaymentView>>, sqlx::Error> {
+        let ids: Vec<Uuid> = asked.iter().map(|a| a.id.0).collect();
+        let rows = sqlx::query!(
+            "SELECT p.agent_id, p.payment_id, p.state, p.plate, p.amount, coalesce(p.receipt_no, p.titip_no) AS paper_no, p.taken_at,
+                    p.confirmed_at, p.reason, b.number AS \"ntpd?\", b.business_date AS \"business_date?\", j.number AS \"certificate_no?\",
+                    ceil(extract(epoch FROM w.due_at - now()))::bigint AS next_try_in_s, w.lease_until > now() AS at_work
+             FROM unnest($1::uuid[]) wanted JOIN payment p ON p.payment_id = wanted
+             LEFT JOIN LATERAL (SELECT number, business_date FROM payment_leg l WHERE l.payment_id = wanted AND l.ordinal = 0) b ON true
+             LEFT JOIN LATERAL (SELECT number FROM payment_leg l WHERE l.payment_id = wanted AND l.authority = 'JASA_RAHARJA'
+                                ORDER BY ordinal DESC LIMIT 1) j ON true
+             LEFT JOIN payment_work w ON w.payment_id = wanted",
+            &ids
+        )
+        .fetch_all(connection)
+        .await?;
+        let mut seen: HashMap<Uuid, (Uuid, PaymentView)> = HashMap::new();
+        for r in rows {
+            let row = PaymentRow {
+                payment_id: r.payment_id,
+                state: r.state,
+                plate: r.plate,
+                amount: r.amount,
+                paper_no: r.paper_no,
+                taken_at: r.taken_at,
+                confirmed_at: r.confirmed_at,
+                reason: r.reason,
+                ntpd: r.ntpd,
+                business_date: r.business_date,
+                certificate_no: r.certificate_no,
+                next_try_in_s: r.next_try_in_s,
+                at_work: r.at_work,
+            };
+            seen.insert(r.payment_id, (r.agent_id, row.view()?));
+        }
+        let of = |asked: &&Self| {
+            let (agent, view) = seen.get(&asked.id.0)?;
+            asked.scope.agent().is_none_or(|mine| mine == *agent).then(|| view.clone())
+        };
+        Ok(asked.iter().map(of).collect())
+    }
 }
 
 /// Payments within scope, newest first.
@@ -134,18 +218,9 @@ pub async fn views(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<PaymentView>, sqlx::Error> {
-    select(connection, scope, None, filter, limit).await
-}
-
-async fn select(
-    connection: &mut PgConnection,
-    scope: Scope,
-    id: Option<PaymentId>,
-    filter: &Filter,
-    limit: i64,
-) -> Result<Vec<PaymentView>, sqlx::Error> {
     let (from, until) = filter.day.unzip();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        PaymentRow,
         "SELECT p.payment_id, p.state, p.plate, p.amount, coalesce(p.receipt_no, p.titip_no) AS paper_no, p.taken_at, p.confirmed_at,
                 p.reason, b.number AS \"ntpd?\", b.business_date AS \"business_date?\", j.number AS \"certificate_no?\",
                 ceil(extract(epoch FROM w.due_at - now()))::bigint AS next_try_in_s, w.lease_until > now() AS at_work
@@ -154,34 +229,15 @@ async fn select(
          LEFT JOIN LATERAL (SELECT number FROM payment_leg l WHERE l.payment_id = p.payment_id AND l.authority = 'JASA_RAHARJA'
                             ORDER BY ordinal DESC LIMIT 1) j ON true
          LEFT JOIN payment_work w ON w.payment_id = p.payment_id
-         WHERE ($1::uuid IS NULL OR p.payment_id = $1) AND ($2::uuid IS NULL OR p.agent_id = $2)
-           AND ($3::timestamptz IS NULL OR p.taken_at >= $3) AND ($4::timestamptz IS NULL OR p.taken_at < $4)
-           AND ($5::text IS NULL OR p.state = $5) AND ($6::uuid IS NULL OR p.payment_id < $6)
-         ORDER BY p.payment_id DESC LIMIT $7",
-        id.map(|id| id.0), scope.agent(), from, until, filter.state.map(StateName::as_str), filter.before.map(|id| id.0), limit
+         WHERE ($1::uuid IS NULL OR p.agent_id = $1)
+           AND ($2::timestamptz IS NULL OR p.taken_at >= $2) AND ($3::timestamptz IS NULL OR p.taken_at < $3)
+           AND ($4::text IS NULL OR p.state = $4) AND ($5::uuid IS NULL OR p.payment_id < $5)
+         ORDER BY p.payment_id DESC LIMIT $6",
+        scope.agent(), from, until, filter.state.map(StateName::as_str), filter.before.map(|id| id.0), limit
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|r| {
-            Ok(PaymentView {
-                payment_id: r.payment_id,
-                state: StateName::named(&r.state)
-                    .ok_or_else(|| sqlx::Error::Decode("unknown payment state".into()))?,
-                plate: as_on_the_plate(&r.plate),
-                amount: r.amount,
-                ntpd: r.ntpd,
-                certificate_no: r.certificate_no,
-                receipt_no: r.paper_no,
-                business_date: r.business_date.map(BusinessDate::from),
-                taken_at: rfc3339_wib(r.taken_at),
-                confirmed_at: r.confirmed_at.map(rfc3339_wib),
-                reason: r.reason,
-                next_try_in_s: r.next_try_in_s.map(in_seconds),
-                at_work: r.at_work.unwrap_or(false),
-            })
-        })
-        .collect()
+    rows.into_iter().map(PaymentRow::view).collect()
 }
 
 /// A payment's lines by authority and period as that paper has them: a Titip what was quoted, a Lunas what was booked.

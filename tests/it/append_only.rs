@@ -57,9 +57,7 @@ async fn refused(connection: &mut PgConnection, sql: &str) -> String {
             sqlx::query_scalar(whole).bind(name).fetch_optional(connection).await.unwrap();
         return whole.unwrap_or_else(|| name.to_owned());
     }
-    let code =
-        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
-    code
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned()
 }
 
 #[tokio::test]

@@ -242,10 +242,11 @@ pub async fn show(
     PathOf(id): PathOf<Uuid>,
 ) -> Result<Response, Problem> {
     let scope = caller.scope()?;
-    let mut connection = app.db.requests.acquire().await?;
-    let payment =
-        crate::payment::view(&mut connection, scope, PaymentId(id)).await?.ok_or_else(Problem::not_found)?;
-    note_reading(&mut connection, &app, &caller, ("read payment", id), json!({})).await?;
+    let payment = app.payments.view(scope, PaymentId(id)).await?.ok_or_else(Problem::not_found)?;
+    if matches!(caller, Caller::Person(_)) {
+        let mut connection = app.db.requests.acquire().await?;
+        note_reading(&mut connection, &app, &caller, ("read payment", id), json!({})).await?;
+    }
     let mut response = shown(&payment);
     *response.status_mut() = StatusCode::OK;
     Ok(response)

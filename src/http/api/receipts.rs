@@ -171,7 +171,7 @@ async fn body(
         tracing::error!(receipt_no = stored.receipt_no, %e, "a stored receipt does not verify");
         Problem::internal()
     })?;
-    let payment = payment::view(connection, Scope::All, stored.payment_id).await?;
+    let payment = app.payments.view(Scope::All, stored.payment_id).await?;
     let lines = lines(connection, (stored.payment_id, stored.kind)).await?;
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
@@ -339,8 +339,9 @@ pub async fn checked(app: &App, payload: &str) -> Result<VerifyBody, Problem> {
     };
     let mut connection = app.db.requests.acquire().await?;
     let stored = receipt::find(&mut connection, &facts.receipt_no).await?;
+    drop(connection);
     let status = match stored.filter(|stored| stored.payload == payload.trim()) {
-        Some(stored) => payment::view(&mut connection, Scope::All, stored.payment_id).await?,
+        Some(stored) => app.payments.view(Scope::All, stored.payment_id).await?,
         None => None,
     };
     let status = status.map_or(Status::Unknown, |payment| status_of(payment.state));

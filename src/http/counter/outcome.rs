@@ -106,7 +106,7 @@ pub(in crate::http) async fn outcome(
     let mut connection = app.db.requests.acquire().await?;
     let standing =
         payment::standing(&mut connection, agent, PaymentId(id)).await?.ok_or_else(Sorry::absent)?;
-    let payment = payment::view(&mut connection, Scope::Agent(agent), PaymentId(id)).await?;
+    let payment = app.payments.view(Scope::Agent(agent), PaymentId(id)).await?;
     let payment = payment.ok_or_else(Sorry::absent)?;
     let owed = payment::owed_to_citizen(&mut connection, agent, PaymentId(id)).await?;
     drop(connection);

@@ -18,11 +18,11 @@ use serde_json::Value;
 
 use self::files::Files;
 use super::field::{CONFIRMED, Field, Outlets};
-use super::verdict;
 use super::load::Pace;
 use super::measure::{Measure, Milli};
 use super::slot::Slot;
 use super::stats::Spread;
+use super::verdict;
 use super::{Bench, usage};
 use crate::out::{line, tenths};
 use crate::process::Proc;
