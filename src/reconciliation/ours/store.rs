@@ -49,13 +49,11 @@ pub(crate) async fn stream_booked(
     // Legs and payments lie in this order, so that side by side they are read once, without a sort or a look-up.
     connection
         .execute(
-            "SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off",
+            "SET LOCAL enable_mergejoin = on; SET LOCAL enable_sort = off; SET LOCAL enable_nestloop = off",
         )
         .await?;
     copy(connection, &day.side_by_side(first, last), &listener).await?;
-    connection
-        .execute("SET LOCAL enable_sort = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = on")
-        .await?;
+    connection.execute("RESET enable_mergejoin; RESET enable_sort; RESET enable_nestloop").await?;
     copy(connection, &day.one_by_one(&format!("b.payment_id > '{last}'")), &listener).await
 }
 
