@@ -69,13 +69,13 @@ BEGIN
   EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER no_truncate', part);
 END $$;
 
--- Called at the end of the migration that creates a table to be cut: its rest, this month and the two that follow.
+-- Called at the end of the migration that creates a table to be cut: its rest, this month and the next.
 CREATE FUNCTION cut_by_month(name text, fillfactor integer, local_index text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT WITH (fillfactor = %s)', name || '_rest', name, fillfactor);
   PERFORM finish_part(name || '_rest', local_index);
   INSERT INTO monthly VALUES (name, fillfactor, local_index);
-  PERFORM make_month((date_trunc('month', now() AT TIME ZONE 'Asia/Jakarta') + n * interval '1 month')::date) FROM generate_series(0, 2) n;
+  PERFORM make_month((date_trunc('month', now() AT TIME ZONE 'Asia/Jakarta') + n * interval '1 month')::date) FROM generate_series(0, 1) n;
 END $$;
 
 CREATE TABLE agent (

@@ -8,6 +8,7 @@ mod gather;
 mod together;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -54,7 +55,7 @@ pub struct Db {
     pub requests: PgPool,
     /// For the resolver and the night.
     pub workers: PgPool,
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     acquire_timeout: Duration,
     commit_deadline: Duration,
 }
@@ -85,7 +86,7 @@ impl Db {
         Ok(Self {
             requests,
             workers,
-            options,
+            options: Arc::new(options),
             acquire_timeout: wait,
             commit_deadline: config.commit_deadline(),
         })
@@ -97,7 +98,7 @@ impl Db {
     /// # Errors
     /// [`sqlx::Error`] when the server does not answer.
     pub async fn connection(&self) -> Result<PgConnection, sqlx::Error> {
-        self.options.clone().options(BY_KEY_ONLY).connect().await
+        PgConnectOptions::clone(&self.options).options(BY_KEY_ONLY).connect().await
     }
 
     /// How long a COMMIT may stay without an answer.
@@ -106,13 +107,13 @@ impl Db {
         self.commit_deadline
     }
 
-    /// Makes the parts of the growing tables for this month and the two that follow, where they are missing.
+    /// Makes the parts of the growing tables for this month and the next, where they are missing.
     ///
     /// # Errors
     /// [`sqlx::Error`]; nothing is lost then: what has no part of its own goes into the table's rest.
     pub async fn make_months(&self, today: BusinessDate) -> Result<i64, sqlx::Error> {
         sqlx::query_scalar(
-            "SELECT sum(make_month((date_trunc('month', $1::date) + n * interval '1 month')::date)) FROM generate_series(0, 2) n",
+            "SELECT sum(make_month((date_trunc('month', $1::date) + n * interval '1 month')::date)) FROM generate_series(0, 1) n",
         )
         .bind(today.date())
         .fetch_one(&self.workers)

@@ -33,6 +33,7 @@ impl Payments {
             agent_id: sale.agent.agent_id,
             agent_no: sale.agent.agent_no,
             agent_code: sale.agent.agent_code.clone(),
+            actor: format!("agent:{}", sale.agent.agent_code),
             key: uuid::Uuid::now_v7().to_string(),
             lookup_id: sale.lookup_id,
             amount: sale.amount,

@@ -24,7 +24,17 @@ pub(crate) async fn run(arguments: &[OsString]) -> Result<ExitCode> {
         (
             "lints",
             &["clippy", "--version"],
-            &["clippy", "--quiet", "--keep-going", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            &[
+                "clippy",
+                "--quiet",
+                "--keep-going",
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+                "--",
+                "-D",
+                "warnings",
+            ],
         ),
         (
             "licences and sources",

@@ -17,7 +17,7 @@ use crate::out::Steps;
 use crate::stack::{self, Seed, Stack};
 
 /// Clients at once, as many as the yardstick has.
-pub(crate) const CLIENTS: usize = 64;
+pub(crate) const CLIENTS: usize = 256;
 /// As many outlets as the yardstick has floats.
 const OUTLETS: u32 = 1_000;
 /// Rupiah each: no stretch may end because one outlet has run dry.
