@@ -16,7 +16,7 @@ use super::wire::Request;
 use crate::out::Steps;
 use crate::stack::{self, Seed, Stack};
 
-/// Clients at once, as many as the yardstick has.
+/// Clients at once: with fewer it is the waiting for commits and authorities that is measured.
 pub(crate) const CLIENTS: usize = 256;
 /// As many outlets as the yardstick has floats.
 const OUTLETS: u32 = 1_000;
