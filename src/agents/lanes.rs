@@ -167,8 +167,16 @@ mod tests {
         let wait = lanes.admit(&guess("siti", 1), at(0)).unwrap_err();
         assert!(wait <= TimeDelta::seconds(8), "{wait}");
         assert!(lanes.admit(&guess("siti", 1), at(8_000)).is_ok(), "her turn comes");
-        assert_eq!(lanes.admit(&guess("siti", 2), at(8_001)), Ok(TimeDelta::zero()), "from elsewhere at once");
-        assert_eq!(lanes.admit(&guess("budi", 1), at(8_001)), Ok(TimeDelta::zero()), "another person at once");
+        assert_eq!(
+            lanes.admit(&guess("siti", 2), at(8_001)),
+            Ok(TimeDelta::zero()),
+            "from elsewhere at once"
+        );
+        assert_eq!(
+            lanes.admit(&guess("budi", 1), at(8_001)),
+            Ok(TimeDelta::zero()),
+            "another person at once"
+        );
         let known = [Lane::Known("siti".to_owned(), vec![7])];
         assert_eq!(lanes.admit(&known, at(8_001)), Ok(TimeDelta::zero()), "her own device at once");
     }

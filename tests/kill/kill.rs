@@ -115,9 +115,9 @@ async fn authorities_killed_at_random_keep_their_word_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_ends_every_session_at_random_loses_nothing() {
-    let counts = storm((5, FEWER, 10), async |stack, _| {
+    // Clients need not notice: journal and gathered questions take a new connection by themselves.
+    storm((5, FEWER, 10), async |stack, _| {
         assert!(stack.end_sessions().await > 0, "seed 5: no session to end");
     })
     .await;
-    assert!(counts.unavailable + counts.replayed > 0, "seed 5: nobody noticed");
 }
