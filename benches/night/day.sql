@@ -11,8 +11,6 @@ CREATE FUNCTION grow.value(name text, column_name text, type text) RETURNS text 
     WHEN column_name = 'plate' THEN 'grow.plate(t.plate, c)'
     WHEN column_name = 'business_date' THEN 't.business_date'
     WHEN column_name = 'number' THEN 'upper(left(md5(t.number || c), 16))'
-    WHEN (name, column_name) = ('idempotency_key', 'request')
-      THEN 't.request || jsonb_build_object(''lookup_id'', grow.id((t.request->>''lookup_id'')::uuid, c, step))'
     ELSE grow.usual_value(name, column_name, type)
   END
 $$;
