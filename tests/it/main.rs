@@ -17,6 +17,7 @@ mod api;
 mod append_only;
 mod counter;
 mod decisions;
+mod gather;
 mod growth;
 mod idempotency;
 mod limits;
