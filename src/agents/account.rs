@@ -4,15 +4,15 @@
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::operator::{Session, SessionLine};
+use super::operator::{SecondFactor, SessionLine, SignIn};
 use super::operator_store as store;
 use super::password::{Unfit, fit_password, fit_pin};
 use super::secret::{hash_password, sha256};
 use super::session_store as sessions;
-use super::sign_in::{SignInError, SignIns, SignedIn, Visitor, note};
+use super::sign_in::{Opening, SignInError, SignIns, SignedIn, Visitor, note};
 use crate::domain::{PersonId, SessionId, Timestamp};
 
-/// As audit events name whoever has a shell with the gateway's configuration.
+/// As audit events name whoever has a shell with the gateway's configuration; people at pages have a name of their own.
 pub const SHELL: &str = "shell";
 
 /// Why a password or a PIN is not changed.
@@ -39,27 +39,31 @@ impl SignIns {
     /// [`ChangeError`] when the present password is wrong or the new one cannot be chosen.
     pub async fn change_password(
         &self,
-        session: &Session,
+        session: &SignIn,
         visitor: &Visitor,
         (present, new): (&str, &str),
     ) -> Result<SignedIn, ChangeError> {
-        let operator = &session.operator;
-        fit_password(new, &operator.username)?;
+        let member = &session.member;
+        fit_password(new, &member.username)?;
         self.prove(session, present).await?;
         if present == new {
             return Err(Unfit::Same.into());
         }
         let hash = self.hash(new.to_owned()).await?;
-        let (id, at) = (operator.person_id, self.clock.now());
+        let (id, at) = (member.person_id, self.clock.now());
         let mut transaction = self.db.requests.begin().await?;
         store::set_password(&mut transaction, id, (&hash, false)).await?;
         sessions::revoke_all(&mut transaction, id, at).await?;
         store::forget_devices(&mut transaction, id, at).await?;
-        note(&mut transaction, &operator.actor(), ("changed password", id), json!({}), at).await?;
-        store::know_device(&mut transaction, (id, &sha256(&visitor.device)), at).await?;
-        let token = self.open(&mut transaction, visitor, operator, ("new password", at)).await?;
+        note(&mut transaction, &member.actor(), ("changed password", id), json!({}), at).await?;
+        let device = sha256(&visitor.device);
+        store::know_device(&mut transaction, (id, &device, &visitor.device_name), at).await?;
+        // The code that opened this session goes on counting.
+        let code_at = (session.second_factor == SecondFactor::Given).then_some(at);
+        let opening = Opening { by: "new password", code_at, at };
+        let token = self.open(&mut transaction, visitor, member, opening).await?;
         transaction.commit().await?;
-        Ok(SignedIn { token, operator: operator.clone() })
+        Ok(SignedIn { token, member: member.clone() })
     }
 
     /// Sets a PIN for this person on this device, proven by the password.
@@ -68,19 +72,22 @@ impl SignIns {
     /// [`ChangeError`] when the password is wrong or the PIN cannot be chosen.
     pub async fn set_pin(
         &self,
-        session: &Session,
+        session: &SignIn,
         device: &str,
         (password, pin): (&str, &str),
     ) -> Result<(), ChangeError> {
         fit_pin(pin)?;
+        if session.member.role.needs_second_factor() {
+            return Err(SignInError::PinGone.into());
+        }
         self.prove(session, password).await?;
         let hash = self.hash(pin.to_owned()).await?;
-        let (id, at) = (session.operator.person_id, self.clock.now());
+        let (id, at) = (session.member.person_id, self.clock.now());
         let mut transaction = self.db.requests.begin().await?;
         if !store::set_pin(&mut transaction, (id, &sha256(device)), Some(&hash)).await? {
             return Err(SignInError::PinGone.into());
         }
-        note(&mut transaction, &session.operator.actor(), ("set PIN", id), json!({}), at).await?;
+        note(&mut transaction, &session.member.actor(), ("set PIN", id), json!({}), at).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -89,9 +96,9 @@ impl SignIns {
     ///
     /// # Errors
     /// [`sqlx::Error`] when the database fails.
-    pub async fn drop_pin(&self, session: &Session, device: &str) -> Result<(), sqlx::Error> {
+    pub async fn drop_pin(&self, session: &SignIn, device: &str) -> Result<(), sqlx::Error> {
         let mut connection = self.db.requests.acquire().await?;
-        store::set_pin(&mut connection, (session.operator.person_id, &sha256(device)), None).await?;
+        store::set_pin(&mut connection, (session.member.person_id, &sha256(device)), None).await?;
         Ok(())
     }
 
@@ -99,9 +106,9 @@ impl SignIns {
     ///
     /// # Errors
     /// [`sqlx::Error`] when the database fails.
-    pub async fn has_pin(&self, session: &Session, device: &str) -> Result<bool, sqlx::Error> {
+    pub async fn has_pin(&self, session: &SignIn, device: &str) -> Result<bool, sqlx::Error> {
         let mut connection = self.db.requests.acquire().await?;
-        store::has_pin(&mut connection, (session.operator.person_id, &sha256(device))).await
+        store::has_pin(&mut connection, (session.member.person_id, &sha256(device))).await
     }
 
     /// The person's living sign-ins.
@@ -117,23 +124,23 @@ impl SignIns {
     ///
     /// # Errors
     /// [`sqlx::Error`] when the database fails.
-    pub async fn end_session(&self, session: &Session, other: SessionId) -> Result<bool, sqlx::Error> {
-        let (id, at) = (session.operator.person_id, self.clock.now());
+    pub async fn end_session(&self, session: &SignIn, other: SessionId) -> Result<bool, sqlx::Error> {
+        let (id, at) = (session.member.person_id, self.clock.now());
         let mut transaction = self.db.requests.begin().await?;
         let ended = sessions::revoke_session(&mut transaction, (id, other), at).await?;
         if ended {
             let facts = json!({"session_id": other});
-            note(&mut transaction, &session.operator.actor(), ("ended session", id), facts, at).await?;
+            note(&mut transaction, &session.member.actor(), ("ended session", id), facts, at).await?;
         }
         transaction.commit().await?;
         Ok(ended)
     }
 
-    async fn prove(&self, session: &Session, password: &str) -> Result<(), SignInError> {
+    async fn prove(&self, session: &SignIn, password: &str) -> Result<(), SignInError> {
         let mut connection = self.db.requests.acquire().await?;
-        let hash = store::password_hash(&mut connection, session.operator.person_id).await?;
+        let hash = store::password_hash(&mut connection, session.member.person_id).await?;
         drop(connection);
-        let lane = super::lanes::Lane::Known(session.operator.username.clone(), b"account".to_vec());
+        let lane = super::lanes::Lane::Known(session.member.username.clone(), b"account".to_vec());
         let lanes = [lane];
         self.take_turn(&lanes).await?;
         if !self.compare(password.to_owned(), hash, true).await? {
@@ -150,20 +157,19 @@ impl SignIns {
     }
 }
 
-/// Gives a person another password in the caller's transaction; operators of an outlet must change it. Every sign-in ends.
+/// Gives a person another password in the caller's transaction, which must be changed at the next sign-in; every one ends.
 ///
 /// # Errors
 /// [`sqlx::Error`] when a statement fails.
 pub async fn reset_password(
     connection: &mut PgConnection,
     person: &super::Person,
-    password_hash: &str,
+    (password_hash, by): (&str, &str),
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    let by_another = person.role.is_at_outlet();
-    store::set_password(connection, person.person_id, (password_hash, by_another)).await?;
+    store::set_password(connection, person.person_id, (password_hash, true)).await?;
     end_access(connection, person.person_id, at).await?;
-    note(connection, SHELL, ("password reset", person.person_id), json!({}), at).await
+    note(connection, by, ("password reset", person.person_id), json!({}), at).await
 }
 
 /// Disables a person or enables it again, in the caller's transaction. Every sign-in of a disabled one ends, and an enabled
@@ -173,16 +179,32 @@ pub async fn reset_password(
 /// [`sqlx::Error`] when a statement fails.
 pub async fn set_enabled(
     connection: &mut PgConnection,
-    username: &str,
-    enabled: bool,
+    (username, enabled): (&str, bool),
+    by: &str,
     at: Timestamp,
 ) -> Result<Option<PersonId>, sqlx::Error> {
     let disabled_at = (!enabled).then_some(at);
     let Some(id) = store::set_disabled(connection, username, disabled_at).await? else { return Ok(None) };
     end_access(connection, id, at).await?;
     let action = if enabled { "enabled" } else { "disabled" };
-    note(connection, SHELL, (action, id), json!({}), at).await?;
+    note(connection, by, (action, id), json!({}), at).await?;
     Ok(Some(id))
+}
+
+/// Ends every sign-in of a person at somebody's word, in the caller's transaction; tells how many.
+///
+/// # Errors
+/// [`sqlx::Error`] when a statement fails.
+pub async fn sign_out(
+    connection: &mut PgConnection,
+    person: &super::Person,
+    by: &str,
+    at: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let ended = end_access(connection, person.person_id, at).await?;
+    let facts = json!({"sessions_ended": ended});
+    note(connection, by, ("signed out", person.person_id), facts, at).await?;
+    Ok(ended)
 }
 
 /// Ends every sign-in of a person and forgets its devices, in the caller's transaction; tells how many sign-ins ended.

@@ -1,30 +1,46 @@
-//! Who may act: agents by API key, people by token or by sign-in; and what people do to agents.
+//! Who may act: agents by API key, people by token or by sign-in; and what people do to agents and to one another.
 //!
 //! Keys and tokens are 256 random bits, kept only as SHA-256; passwords only as argon2id. A missing, revoked, expired or
 //! unknown credential all look alike.
 
 mod account;
+mod device;
+mod device_store;
 mod lanes;
 mod operator;
 mod operator_store;
 mod password;
 mod proposal;
+mod roster;
+mod roster_store;
+mod seal;
+mod second_factor;
 mod secret;
 mod session_store;
 mod sign_in;
 mod store;
 mod topup;
+mod totp_store;
 
 use crate::domain::{AgentId, PersonId};
 
-pub use account::{ChangeError, SHELL, end_access, reset_password, set_enabled};
-pub use operator::{Operator, Session, SessionLine};
+pub use account::{ChangeError, SHELL, end_access, reset_password, set_enabled, sign_out};
+pub use device::{
+    DeviceLine, admit_device, devices_admitted, devices_of, remove_device, set_devices_admitted,
+};
+pub use operator::{Member, Operator, SecondFactor, Session, SessionLine, SignIn};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PIN_DIGITS, Unfit, fit_password};
 pub use proposal::{
     Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, may_decide, propose,
 };
+pub use roster::{
+    OutletLine, PersonLine, PesantrenBranch, ProposalLine, outlets, people, person_line, proposal_line, tree,
+    waiting_proposals,
+};
+pub use seal::Seal;
+pub use second_factor::{CODE_DIGITS, Enrolment, reset_second_factor};
 pub use secret::{form_token, hash_password, new_secret};
-pub use session_store::{IDLE, OLDEST};
+pub use session_store::{HALF, IDLE, OLDEST};
 pub use sign_in::{SignInError, SignIns, SignedIn, Visitor};
 pub use store::{
     KeyHolder, NewAgent, NewPerson, add_agent, add_person, agent_by_code, agent_by_id, agents_total,
@@ -98,6 +114,12 @@ impl Role {
     #[must_use]
     pub const fn is_at_outlet(self) -> bool {
         matches!(self, Self::Kasir | Self::Penyelia)
+    }
+
+    /// True for everybody but the cashier, who has a PIN on a known device instead.
+    #[must_use]
+    pub const fn needs_second_factor(self) -> bool {
+        !matches!(self, Self::Kasir)
     }
 }
 

@@ -1,16 +1,20 @@
-//! Rows of sign-ins. A session lives while it is neither revoked nor idle nor old and its person is enabled.
+//! Rows of sign-ins. A session lives while it is neither revoked nor idle nor old and its person is enabled; one that
+//! still owes a second factor lives ten minutes.
 
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-use super::operator::{Session, SessionLine};
-use super::operator_store::OperatorRow;
+use super::Role;
+use super::operator::{SecondFactor, SessionLine, SignIn};
+use super::operator_store::MemberRow;
 use crate::domain::{PersonId, SessionId, Timestamp};
 
 /// Without an act of the person for this long, a session ends: a page left open on a counter is a drawer left open.
 pub const IDLE: TimeDelta = TimeDelta::minutes(30);
 /// No session is older: a working day with its evening.
 pub const OLDEST: TimeDelta = TimeDelta::hours(12);
+/// So long a right password waits for its code.
+pub const HALF: TimeDelta = TimeDelta::minutes(10);
 /// An act is written down at most this often.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Sign-ins in one list.
@@ -23,6 +27,8 @@ pub(super) struct NewSession<'a> {
     pub(super) device_name: &'a str,
     pub(super) person_id: PersonId,
     pub(super) session_id: SessionId,
+    /// When the second factor was given.
+    pub(super) code_at: Option<Timestamp>,
 }
 
 pub(super) async fn insert_session(
@@ -31,9 +37,9 @@ pub(super) async fn insert_session(
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO person_session (token_sha256, session_id, person_id, device_sha256, device_name, created_at, seen_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        new.token_sha256, new.session_id.0, new.person_id.0, new.device_sha256, new.device_name, at
+        "INSERT INTO person_session (token_sha256, session_id, person_id, device_sha256, device_name, created_at, seen_at, code_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+        new.token_sha256, new.session_id.0, new.person_id.0, new.device_sha256, new.device_name, at, new.code_at
     )
     .execute(connection)
     .await?;
@@ -45,20 +51,23 @@ pub(super) async fn session_by_token(
     connection: &mut PgConnection,
     token_sha256: &[u8],
     now: Timestamp,
-) -> Result<Option<Session>, sqlx::Error> {
+) -> Result<Option<SignIn>, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT s.session_id, s.seen_at, m.person_id, m.username, m.full_name, m.role, m.must_change_password,
-                a.agent_id, a.agent_no, a.agent_code, a.name AS agent_name, a.status = 'active' AS \"active!\"
-         FROM person_session s JOIN person m USING (person_id) JOIN agent a USING (agent_id)
-         WHERE s.token_sha256 = $1 AND s.revoked_at IS NULL AND s.seen_at > $2 AND s.created_at > $3 AND m.disabled_at IS NULL",
+        "SELECT s.session_id, s.seen_at, s.code_at, m.person_id, m.username, m.full_name, m.role, m.must_change_password, m.totp_since,
+                a.agent_id AS \"agent_id?\", a.agent_no AS \"agent_no?\", a.agent_code AS \"agent_code?\", a.name AS \"agent_name?\",
+                a.status = 'active' AS active
+         FROM person_session s JOIN person m USING (person_id) LEFT JOIN agent a USING (agent_id)
+         WHERE s.token_sha256 = $1 AND s.revoked_at IS NULL AND s.seen_at > $2 AND s.created_at > $3 AND m.disabled_at IS NULL
+           AND (m.role = 'kasir' OR s.code_at IS NOT NULL OR s.created_at > $4)",
         token_sha256,
         now - IDLE,
-        now - OLDEST
+        now - OLDEST,
+        now - HALF
     )
     .fetch_optional(connection)
     .await?;
     let Some(r) = row else { return Ok(None) };
-    let operator = OperatorRow {
+    let member = MemberRow {
         person_id: r.person_id,
         username: r.username,
         full_name: r.full_name,
@@ -69,10 +78,18 @@ pub(super) async fn session_by_token(
         agent_name: r.agent_name,
         active: r.active,
     };
-    Ok(Some(Session {
+    let member = member.member()?;
+    let second_factor = match (member.role, r.code_at, r.totp_since) {
+        (Role::Kasir, ..) => SecondFactor::NotNeeded,
+        (_, Some(_), _) => SecondFactor::Given,
+        (_, None, Some(_)) => SecondFactor::Asked,
+        (_, None, None) => SecondFactor::ToSet,
+    };
+    Ok(Some(SignIn {
         session_id: SessionId(r.session_id),
-        operator: operator.operator()?,
+        member,
         must_change_password: r.must_change_password,
+        second_factor,
         seen_at: r.seen_at,
     }))
 }
@@ -80,7 +97,7 @@ pub(super) async fn session_by_token(
 /// Notes an act of the person, not more often than once a minute.
 pub(super) async fn note_act(
     connection: &mut PgConnection,
-    session: &Session,
+    session: &SignIn,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     if now - session.seen_at < NOTED_EVERY {

@@ -1,5 +1,7 @@
 //! Signing in: by password anywhere, by PIN on a device that is known.
 //!
+//! Who needs a second factor is half signed in by the password alone (`second_factor`). A cashier's new device may have to
+//! be admitted first (`device`).
 //! Promises that an unknown name, a wrong password and a disabled person look and last alike; that every sign-in makes a
 //! new token and ends the one before; that waiting occupies neither a thread nor a connection; and that at most one
 //! password from known devices and one from others is hashed at a time, so that guessers queue behind each other only.
@@ -12,11 +14,14 @@ use serde_json::json;
 use sqlx::PgConnection;
 use tokio::sync::Semaphore;
 
+use super::device_store;
 use super::lanes::{Lane, Lanes};
-use super::operator::{Operator, Session};
+use super::operator::{Member, SignIn};
 use super::operator_store::{self as store, Known};
+use super::seal::Seal;
 use super::secret::{is_password, new_secret, sha256};
 use super::session_store::{self as sessions, NewSession};
+use super::{Role, device};
 use crate::audit;
 use crate::db::Db;
 use crate::domain::{Clock, PersonId, SessionId, Timestamp};
@@ -45,7 +50,16 @@ pub struct SignedIn {
     /// Its token, for the cookie; kept nowhere here.
     pub token: String,
     /// Who.
-    pub operator: Operator,
+    pub member: Member,
+}
+
+/// How a session is opened.
+pub(super) struct Opening {
+    /// With what.
+    pub(super) by: &'static str,
+    /// When the second factor was given.
+    pub(super) code_at: Option<Timestamp>,
+    pub(super) at: Timestamp,
 }
 
 /// Why nobody is signed in.
@@ -57,6 +71,12 @@ pub enum SignInError {
     /// The PIN opens nothing here any more: the password is needed.
     #[error("no PIN here any more")]
     PinGone,
+    /// The password is right; the outlet's supervisor must admit this device first.
+    #[error("the device is not admitted")]
+    NotAdmitted {
+        /// Names the device to the supervisor.
+        mark: String,
+    },
     /// Too many failures: after so many seconds.
     #[error("too many failures")]
     Wait {
@@ -79,6 +99,7 @@ pub enum SignInError {
 pub struct SignIns {
     pub(super) db: Db,
     pub(super) clock: Clock,
+    pub(super) seal: Arc<Seal>,
     lanes: Arc<Mutex<Lanes>>,
     at_known: Arc<Semaphore>,
     elsewhere: Arc<Semaphore>,
@@ -87,20 +108,21 @@ pub struct SignIns {
 impl SignIns {
     /// Gathers what sign-ins need.
     #[must_use]
-    pub fn new(db: &Db, clock: &Clock) -> Self {
+    pub fn new(db: &Db, clock: &Clock, seal: Seal) -> Self {
         Self {
             db: db.clone(),
             clock: clock.clone(),
+            seal: Arc::new(seal),
             lanes: Arc::default(),
             at_known: Arc::new(Semaphore::new(1)),
             elsewhere: Arc::new(Semaphore::new(1)),
         }
     }
 
-    /// Signs an operator in by password; the device is known from then on.
+    /// Signs a person in by password; a cashier's device is known from then on, everybody else owes a code.
     ///
     /// # Errors
-    /// [`SignInError`]; nothing in it tells whether the name exists.
+    /// [`SignInError`]; nothing in it tells whether the name exists, unless the password is right.
     pub async fn by_password(
         &self,
         visitor: &Visitor,
@@ -111,7 +133,7 @@ impl SignIns {
         let username = if username.len() > USERNAME_MAX { String::new() } else { username };
         let device = sha256(&visitor.device);
         let mut connection = self.db.requests.acquire().await?;
-        let found = store::operator_by_name(&mut connection, &username, &device).await?;
+        let found = store::member_by_name(&mut connection, &username, &device).await?;
         drop(connection);
         let trusted = found.as_ref().is_some_and(|known| known.on_this_device);
         let lanes = self.lanes_of((&username, trusted), visitor.address, &device);
@@ -119,17 +141,38 @@ impl SignIns {
         let known_lane = matches!(lanes.first(), Some(Lane::Known(..)));
         let hash = found.as_ref().map(|known| known.password_hash.clone());
         let right = self.compare(password.to_owned(), hash, known_lane).await?;
-        let Some(Known { operator, .. }) = found.filter(|_| right) else { return Err(SignInError::Wrong) };
-        self.forgive(&lanes);
-        let at = self.clock.now();
-        let mut transaction = self.db.requests.begin().await?;
-        store::know_device(&mut transaction, (operator.person_id, &device), at).await?;
-        let token = self.open(&mut transaction, visitor, &operator, ("password", at)).await?;
-        transaction.commit().await?;
-        Ok(SignedIn { token, operator })
+        let Some(found) = found.filter(|_| right) else { return Err(SignInError::Wrong) };
+        // A right password whose code is still to come counts as a failure until it has come.
+        if !found.member.role.needs_second_factor() {
+            self.forgive(&lanes);
+        }
+        self.half_or_whole(visitor, found, &device).await
     }
 
-    /// Signs an operator in by the PIN of this device. Five wrong ones, and only the password opens it again.
+    async fn half_or_whole(
+        &self,
+        visitor: &Visitor,
+        found: Known,
+        device: &[u8],
+    ) -> Result<SignedIn, SignInError> {
+        let (member, at) = (found.member, self.clock.now());
+        let by = if member.role.needs_second_factor() { HALF } else { "password" };
+        let mut transaction = self.db.requests.begin().await?;
+        if member.role == Role::Kasir {
+            let this = (member.person_id, device, &*visitor.device_name);
+            if found.devices_admitted && !found.on_this_device {
+                device_store::asks(&mut transaction, this, at).await?;
+                transaction.commit().await?;
+                return Err(SignInError::NotAdmitted { mark: device::mark(device) });
+            }
+            store::know_device(&mut transaction, this, at).await?;
+        }
+        let token = self.open(&mut transaction, visitor, &member, Opening { by, code_at: None, at }).await?;
+        transaction.commit().await?;
+        Ok(SignedIn { token, member })
+    }
+
+    /// Signs a cashier in by the PIN of this device. Five wrong ones, and only the password opens it again.
     ///
     /// # Errors
     /// [`SignInError`]
@@ -141,11 +184,14 @@ impl SignIns {
     ) -> Result<SignedIn, SignInError> {
         let device = sha256(&visitor.device);
         let mut connection = self.db.requests.acquire().await?;
-        let found = store::operator_by_name(&mut connection, username, &device).await?;
-        let Some(Known { operator, on_this_device: true, .. }) = found else {
+        let found = store::member_by_name(&mut connection, username, &device).await?;
+        let Some(Known { member, on_this_device: true, .. }) = found else {
             return Err(SignInError::PinGone);
         };
-        let hash = store::try_pin(&mut connection, (operator.person_id, &device)).await?;
+        if member.role.needs_second_factor() {
+            return Err(SignInError::PinGone);
+        }
+        let hash = store::try_pin(&mut connection, (member.person_id, &device)).await?;
         drop(connection);
         let hash = hash.ok_or(SignInError::PinGone)?;
         if !self.compare(pin.to_owned(), Some(hash), true).await? {
@@ -153,17 +199,18 @@ impl SignIns {
         }
         let at = self.clock.now();
         let mut transaction = self.db.requests.begin().await?;
-        store::forgive_pin(&mut transaction, (operator.person_id, &device), at).await?;
-        let token = self.open(&mut transaction, visitor, &operator, ("pin", at)).await?;
+        store::forgive_pin(&mut transaction, (member.person_id, &device), at).await?;
+        let token =
+            self.open(&mut transaction, visitor, &member, Opening { by: "pin", code_at: None, at }).await?;
         transaction.commit().await?;
-        Ok(SignedIn { token, operator })
+        Ok(SignedIn { token, member })
     }
 
     /// The living session of a token. An act of the person keeps it from becoming idle; what a page asks by itself does not.
     ///
     /// # Errors
     /// [`sqlx::Error`] when the database fails.
-    pub async fn session(&self, token: &str, is_act: bool) -> Result<Option<Session>, sqlx::Error> {
+    pub async fn session(&self, token: &str, is_act: bool) -> Result<Option<SignIn>, sqlx::Error> {
         let now = self.clock.now();
         let mut connection = self.db.requests.acquire().await?;
         let session = sessions::session_by_token(&mut connection, &sha256(token), now).await?;
@@ -183,7 +230,12 @@ impl SignIns {
     }
 
     /// A known device has its own lane until it has failed too often; then it is a device like any other.
-    fn lanes_of(&self, (username, trusted): (&str, bool), address: IpAddr, device: &[u8]) -> Vec<Lane> {
+    pub(super) fn lanes_of(
+        &self,
+        (username, trusted): (&str, bool),
+        address: IpAddr,
+        device: &[u8],
+    ) -> Vec<Lane> {
         let known = Lane::Known(username.to_owned(), device.to_vec());
         if trusted && self.locked().failures(&known, self.clock.now()) < KNOWN_FAILURES_MAX {
             return vec![known];
@@ -220,14 +272,15 @@ impl SignIns {
         compared.await.map_err(|_| SignInError::Broken("a password could not be compared"))
     }
 
-    /// Opens a session and ends the one that the device had; tells the token.
+    /// Opens a session and ends the one that the device had; tells the token. A half sign-in is nothing that happened yet.
     pub(super) async fn open(
         &self,
         connection: &mut PgConnection,
         visitor: &Visitor,
-        operator: &Operator,
-        (by, at): (&'static str, Timestamp),
+        member: &Member,
+        opening: Opening,
     ) -> Result<String, SignInError> {
+        let Opening { by, code_at, at } = opening;
         let token = new_secret("ses_").map_err(|_| SignInError::Broken("no randomness"))?;
         if let Some(old) = &visitor.replaces {
             sessions::revoke_token(connection, &sha256(old), at).await?;
@@ -237,12 +290,17 @@ impl SignIns {
             token_sha256: &sha256(&token),
             device_sha256: &sha256(&visitor.device),
             device_name: &visitor.device_name,
-            person_id: operator.person_id,
+            person_id: member.person_id,
             session_id,
+            code_at,
         };
         sessions::insert_session(connection, &new, at).await?;
-        let facts = json!({"by": by, "session_id": session_id, "agent_code": operator.outlet.agent_code});
-        note(connection, &operator.actor(), ("signed in", operator.person_id), facts, at).await?;
+        if by == HALF {
+            return Ok(token);
+        }
+        let agent_code = member.outlet.as_ref().map(|outlet| &outlet.agent_code);
+        let facts = json!({"by": by, "session_id": session_id, "agent_code": agent_code});
+        note(connection, &member.actor(), ("signed in", member.person_id), facts, at).await?;
         Ok(token)
     }
 
@@ -256,6 +314,8 @@ impl SignIns {
     }
 }
 
+/// The right password of somebody who still owes a code.
+const HALF: &str = "half";
 /// Failures on a known device before it is treated like any other.
 const KNOWN_FAILURES_MAX: u32 = 10;
 

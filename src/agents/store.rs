@@ -16,8 +16,8 @@ pub struct NewAgent {
     pub agent_code: String,
     /// The outlet's name.
     pub name: String,
-    /// Number of the pesantren at the ministry.
-    pub nspp: Option<String>,
+    /// The pesantren: its number at the ministry, and its name.
+    pub pesantren: Option<(String, String)>,
     /// Where the outlet is.
     pub region: Option<RegionCode>,
 }
@@ -109,16 +109,37 @@ pub async fn add_agent(
     at: Timestamp,
 ) -> Result<Agent, sqlx::Error> {
     let agent_id = AgentId::new();
+    if let Some((nspp, name)) = &new.pesantren {
+        add_pesantren(&mut *connection, (nspp, name), at).await?;
+    }
+    let nspp = new.pesantren.as_ref().map(|(nspp, _)| nspp);
     let region = new.region.map(|r| i16::try_from(r.get()).unwrap_or_default());
     let agent_no = sqlx::query_scalar!(
         "INSERT INTO agent (agent_id, agent_no, agent_code, name, nspp, region_code, status, created_at)
          SELECT $1, coalesce(max(agent_no), 0) + 1, $2, $3, $4, $5, 'active', $6 FROM agent RETURNING agent_no",
-        agent_id.0, new.agent_code, new.name, new.nspp, region, at
+        agent_id.0, new.agent_code, new.name, nspp, region, at
     )
     .fetch_one(&mut *connection)
     .await?;
     crate::ledger::open_account(connection, agent_id, agent_no).await?;
     Ok(Agent { agent_id, agent_no, agent_code: new.agent_code.clone(), name: new.name.clone(), active: true })
+}
+
+/// A pesantren that is known stays as it is.
+async fn add_pesantren(
+    connection: &mut PgConnection,
+    (nspp, name): (&str, &str),
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO pesantren (nspp, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (nspp) DO NOTHING",
+        nspp,
+        name,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Suspends an agent or lets it work again.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use samsat_gateway::agents::{self, NewAgent};
+use samsat_gateway::agents::{self, NewAgent, PesantrenBranch};
 use samsat_gateway::domain::{Clock, RegionCode};
 use serde_json::json;
 
@@ -19,6 +19,9 @@ pub(crate) enum AgentCommand {
         /// Number of the pesantren at the ministry.
         #[arg(long)]
         nspp: Option<String>,
+        /// Name of the pesantren, where it is new; the outlet's without it.
+        #[arg(long, requires = "nspp")]
+        pesantren: Option<String>,
         /// Kabupaten or kota, `3578`.
         #[arg(long)]
         region: Option<String>,
@@ -43,6 +46,25 @@ pub(crate) enum AgentCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Pesantren with their outlets, outlets with their people, people with their devices.
+    List {
+        /// One outlet alone.
+        code: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Whether new devices of its cashiers must be admitted by its supervisor.
+    Devices {
+        code: String,
+        /// They must; without an enabled supervisor it asks for nothing.
+        #[arg(long, conflicts_with = "open", required_unless_present = "open")]
+        admitted: bool,
+        /// They need not.
+        #[arg(long)]
+        open: bool,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
@@ -50,9 +72,10 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
     let now = Clock::system().now();
     let mut transaction = gateway.app.db.workers.begin().await?;
     match command {
-        AgentCommand::Add { code, name, nspp, region, json } => {
+        AgentCommand::Add { code, name, nspp, pesantren, region, json } => {
             let region = region.as_deref().map(RegionCode::parse).transpose()?;
-            let new = NewAgent { agent_code: code, name, nspp, region };
+            let pesantren = nspp.map(|nspp| (nspp, pesantren.unwrap_or_else(|| name.clone())));
+            let new = NewAgent { agent_code: code, name, pesantren, region };
             let agent = agents::add_agent(&mut transaction, &new, now).await?;
             let key = agents::new_secret("agt_")?;
             agents::issue_key(&mut transaction, agent.agent_id, &key, now).await?;
@@ -81,6 +104,49 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
             transaction.commit().await?;
             super::print(json, &json!({"agent_code": agent.agent_code, "status": "active"}))?;
         }
+        AgentCommand::List { code, json } => {
+            let only = match code {
+                Some(code) => {
+                    let agent = agents::agent_by_code(&mut transaction, &code).await?;
+                    Some(agent.context("NOT_FOUND: no such agent")?.agent_id)
+                }
+                None => None,
+            };
+            show_tree(json, &agents::tree(&mut transaction, only).await?)?;
+        }
+        AgentCommand::Devices { code, admitted, json, .. } => {
+            let agent =
+                agents::agent_by_code(&mut transaction, &code).await?.context("NOT_FOUND: no such agent")?;
+            agents::set_devices_admitted(&mut transaction, &agent, (admitted, agents::SHELL), now).await?;
+            transaction.commit().await?;
+            super::print(json, &json!({"agent_code": agent.agent_code, "devices_admitted": admitted}))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line a pesantren, an outlet, a person, a device, each further in.
+fn show_tree(json: bool, tree: &[PesantrenBranch]) -> anyhow::Result<()> {
+    if json {
+        return super::print(true, &serde_json::to_value(tree)?);
+    }
+    let mut lines = vec![];
+    for pesantren in tree {
+        let named = pesantren.nspp.as_deref().zip(pesantren.name.as_deref());
+        lines
+            .push(named.map_or_else(|| "(no pesantren)".to_owned(), |(nspp, name)| format!("{nspp} {name}")));
+        for outlet in &pesantren.outlets {
+            let rule = if outlet.devices_admitted { ", devices admitted" } else { "" };
+            lines.push(format!("  {} {} ({}{rule})", outlet.agent_code, outlet.name, outlet.status));
+            for person in &outlet.people {
+                let state = if person.enabled { "" } else { " (disabled)" };
+                lines.push(format!("    {} {}{state}", person.role, person.username));
+                for device in &person.devices {
+                    let waits = if device.waits { " (waits)" } else { "" };
+                    lines.push(format!("      {} {}{waits}", device.mark, device.device_name));
+                }
+            }
+        }
+    }
+    super::print(false, &serde_json::to_value(lines)?)
 }

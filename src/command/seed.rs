@@ -51,7 +51,7 @@ pub(super) async fn seed(command: Seed) -> anyhow::Result<ExitCode> {
     for i in command.agents..command.agents + 2 {
         special.push(agent(&mut transaction, i, now).await?);
     }
-    let (people, users) = people(&mut transaction, working.first().map(|(agent, _)| agent), now).await?;
+    let (people, users) = people(app, &mut transaction, working.first().map(|(agent, _)| agent), now).await?;
     transaction.commit().await?;
     let float = Rupiah::new(command.float)?;
     for (agent, _) in working.iter().chain(special.first()) {
@@ -79,8 +79,9 @@ pub(super) async fn seed(command: Seed) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One person a role; cashier and supervisor at the first outlet.
+/// One person a role; cashier and supervisor at the first outlet. Everybody but the cashier has a second factor already.
 async fn people(
+    app: &App,
     connection: &mut PgConnection,
     outlet: Option<&Agent>,
     now: Timestamp,
@@ -100,6 +101,9 @@ async fn people(
         agents::issue_token(connection, person.person_id, &token, now, expires_at).await?;
         let mut user =
             json!({"username": username, "password": password, "role": role.as_str(), "token": token});
+        if role.needs_second_factor() {
+            user["totp_secret"] = json!(app.sign_ins.enrol(connection, person.person_id, now).await?);
+        }
         if let Some(agent) = outlet {
             user["agent_code"] = json!(agent.agent_code);
         }
@@ -116,7 +120,10 @@ async fn agent(connection: &mut PgConnection, i: u32, now: Timestamp) -> anyhow:
     let new = NewAgent {
         agent_code: format!("PSN-{:04}", i + 1),
         name: format!("{outlet}, {region_name}"),
-        nspp: Some(format!("5100{region}{:04}", i + 1)),
+        pesantren: Some((
+            format!("5100{region}{:04}", i + 1),
+            outlet.replace("Kopontren", "Pondok Pesantren"),
+        )),
         region: RegionCode::parse(&region.to_string()).ok(),
     };
     let agent = agents::add_agent(connection, &new, now).await?;

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Add a person; the password comes on standard input. Who works at an outlet must change it at the first sign-in.
+    /// Add a person; the password comes on standard input and must be changed at the first sign-in.
     Add {
         username: String,
         /// `kasir`, `penyelia`, `bapenda`, `auditor`, `admin`.
@@ -59,6 +59,19 @@ pub(crate) enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The second factor.
+    #[command(subcommand)]
+    Totp(TotpCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TotpCommand {
+    /// Take a person's second factor away: every sign-in ends, and the next one sets another.
+    Reset {
+        username: String,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// How long a token lives.
@@ -76,8 +89,8 @@ pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
         UserCommand::Password { username, json } => {
             let person = person(&mut transaction, &username).await?;
             let hash = password_from_input(&username)?;
-            agents::reset_password(&mut transaction, &person, &hash, now).await?;
-            (json, json!({"username": username, "must_change_password": person.role.is_at_outlet()}))
+            agents::reset_password(&mut transaction, &person, (&hash, agents::SHELL), now).await?;
+            (json, json!({"username": username, "must_change_password": true}))
         }
         UserCommand::Disable { username, json } => {
             (json, enabled(&mut transaction, &username, false, now).await?)
@@ -87,10 +100,7 @@ pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
         }
         UserCommand::SignOut { username, json } => {
             let person = person(&mut transaction, &username).await?;
-            let ended = agents::end_access(&mut transaction, person.person_id, now).await?;
-            let facts = json!({"sessions_ended": ended});
-            let event = Event::new(now, agents::SHELL, "signed out", person.person_id.0, facts);
-            audit::append(&mut transaction, &[event]).await?;
+            let ended = agents::sign_out(&mut transaction, &person, agents::SHELL, now).await?;
             (json, json!({"username": username, "sessions_ended": ended}))
         }
         UserCommand::Token { username, json } => {
@@ -99,6 +109,12 @@ pub(super) async fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
             let expires_at = now + TimeDelta::days(TOKEN_DAYS);
             agents::issue_token(&mut transaction, person.person_id, &token, now, expires_at).await?;
             (json, json!({"username": person.username, "token": token}))
+        }
+        UserCommand::Totp(TotpCommand::Reset { username, json }) => {
+            let person = person(&mut transaction, &username).await?;
+            let reset = agents::reset_second_factor(&mut transaction, &person, agents::SHELL, now).await?;
+            anyhow::ensure!(reset, "NOT_FOUND: {username} has no second factor");
+            (json, json!({"username": username, "second_factor": "to set"}))
         }
     };
     transaction.commit().await?;
@@ -131,7 +147,7 @@ async fn add(
         username,
         full_name,
         password_hash: &hash,
-        must_change_password: role.is_at_outlet(),
+        must_change_password: true,
         role,
         outlet: outlet.as_ref().map(|agent| agent.agent_id),
     };
@@ -148,7 +164,7 @@ async fn enabled(
     enabled: bool,
     now: Timestamp,
 ) -> anyhow::Result<Value> {
-    let changed = agents::set_enabled(connection, username, enabled, now).await?;
+    let changed = agents::set_enabled(connection, (username, enabled), agents::SHELL, now).await?;
     changed.context("NOT_FOUND: no such person, or nothing to change")?;
     Ok(json!({"username": username, "status": if enabled { "enabled" } else { "disabled" }}))
 }

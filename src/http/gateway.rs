@@ -15,7 +15,7 @@ use super::App;
 use super::ops::Ops;
 use super::route::{ops_router, router};
 use super::serve::{Limits, serve};
-use crate::agents::SignIns;
+use crate::agents::{Seal, SignIns};
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError, Gather};
 use crate::domain::{Authority, Clock};
@@ -96,7 +96,8 @@ impl Gateway {
             payments: payments.clone(),
             spools: SpoolDir::new(&config.night.spool_dir),
         };
-        let sign_ins = SignIns::new(&db, &clock);
+        let seal = Seal::new(&key.derived("second factors")?).map_err(|_| KeyError::Format)?;
+        let sign_ins = SignIns::new(&db, &clock, seal);
         let keys = Gather::start(&db);
         let app = App {
             config: Arc::new(config),

@@ -10,6 +10,7 @@ mod body;
 mod counter;
 mod edge;
 mod gateway;
+mod office;
 mod openapi;
 mod ops;
 mod page;

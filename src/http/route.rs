@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::api::{float, lookups, payments, receipts, reconciliations};
 use super::problem::{Problem, Retry};
-use super::{App, body, counter, edge, openapi, ops, page};
+use super::{App, body, counter, edge, office, openapi, ops, page};
 
 /// The API and the public pages.
 pub(super) fn router(app: App) -> Router {
@@ -41,11 +41,17 @@ pub(super) fn router(app: App) -> Router {
         .route("/masuk", get(counter::sign_in_form).post(counter::by_password))
         .route("/masuk/pin", post(counter::by_pin))
         .route("/keluar", post(counter::sign_out))
+        .route("/kode", get(counter::code_form).post(counter::by_code))
+        .route("/kode/pasang", get(counter::enrol_form).post(counter::enrol))
         .route("/sandi", get(counter::password_form).post(counter::change_password))
         .route("/akun", get(counter::account))
         .route("/akun/sesi", post(counter::end_session))
         .route("/akun/pin", post(counter::set_pin))
         .route("/akun/pin/hapus", post(counter::drop_pin))
+        .route("/perangkat", get(counter::devices))
+        .route("/perangkat/izin", post(counter::admit))
+        .route("/perangkat/hapus", post(counter::remove))
+        .route("/perangkat/aturan", post(counter::set_rule))
         .route("/hari-ini", get(counter::today))
         .route("/tagihan", post(counter::look_up))
         .route("/tagihan/{lookup_id}", get(counter::bill))
@@ -60,6 +66,22 @@ pub(super) fn router(app: App) -> Router {
         .route("/bukti/{receipt_no}", post(counter::paper))
         .route("/assets/counter.js", get(counter::script))
         .route("/assets/icon.svg", get(counter::icon))
+        .route("/kantor", get(office::home))
+        .route("/kantor/pembayaran", get(office::search_form).post(office::search))
+        .route("/kantor/pembayaran/{payment_id}", get(office::payment))
+        .route("/kantor/rekonsiliasi", get(office::reconciliations))
+        .route("/kantor/rekonsiliasi/{date}", get(office::reconciliation))
+        .route("/kantor/rekonsiliasi/{date}/berkas.csv", get(office::export_reconciliation))
+        .route("/kantor/perkara", get(office::cases))
+        .route("/kantor/perkara/{case_id}", get(office::case))
+        .route("/kantor/usul", get(office::proposals))
+        .route("/kantor/usul/{proposal_id}", get(office::proposal))
+        .route("/kantor/usul/{proposal_id}/setujui", post(office::approve))
+        .route("/kantor/jejak", get(office::trail_form))
+        .route("/kantor/jejak/{subject}", get(office::trail))
+        .route("/kantor/orang", get(office::people).post(office::add_person))
+        .route("/kantor/orang/{person_id}", post(office::act_on_person))
+        .route("/kantor/gerai", get(office::outlets))
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(body_max))

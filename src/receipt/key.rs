@@ -1,6 +1,7 @@
 //! The key that signs receipts, and the one that checks them.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsBigEndian, AsDer, Curve25519SeedBin, Pkcs8V1Der};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +65,21 @@ impl SigningKey {
     #[must_use]
     pub fn public(&self) -> VerifyingKey {
         VerifyingKey(self.0.public_key().as_ref().to_vec())
+    }
+
+    /// 256 bits for another purpose, which tell nothing about this key or another purpose's (HKDF, RFC 5869).
+    ///
+    /// # Errors
+    /// [`KeyError::Format`] when the library does not give the seed.
+    pub fn derived(&self, purpose: &str) -> Result<[u8; 32], KeyError> {
+        let seed = self.0.seed().map_err(|_| KeyError::Format)?;
+        let seed: Curve25519SeedBin<'_> = seed.as_be_bytes().map_err(|_| KeyError::Format)?;
+        let secret = Salt::new(HKDF_SHA256, b"samsat-gateway").extract(seed.as_ref());
+        let mut key = [0; 32];
+        let info = [purpose.as_bytes()];
+        let filled = secret.expand(&info, HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
+        filled.map_err(|_| KeyError::Format)?;
+        Ok(key)
     }
 
     /// Ed25519 over a text; each kind of text begins with its own name, so that none passes for another.

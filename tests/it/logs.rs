@@ -1,12 +1,14 @@
-//! Logs carry no personal data: the real program, with canaries, and everything that it writes.
+//! Neither logs nor addresses carry personal data or secrets: the real program, a day with canaries, everything that it
+//! writes, and every link, form and redirect that it shows.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use samsat_gateway::agents::Role;
 use samsat_gateway::config::Config;
 use secrecy::ExposeSecret;
 
-use crate::support::{Client, PASSWORD, World};
+use crate::support::{Client, Coded, PASSWORD, World};
 
 /// A gateway as a site runs it.
 struct Program {
@@ -93,7 +95,7 @@ pub fn toml_of(config: &Config) -> String {
 }
 
 #[tokio::test]
-async fn no_plate_chassis_name_or_secret_ever_stands_in_a_log() {
+async fn no_plate_chassis_name_or_secret_ever_stands_in_a_log_or_an_address() {
     let world = World::new().await;
     let mut program = Program::start(&world.config);
     let base = format!("http://{}", program.address().await);
@@ -102,7 +104,8 @@ async fn no_plate_chassis_name_or_secret_ever_stands_in_a_log() {
         vec![agent.credential.clone(), world.config.upstream.secret.expose_secret().to_owned()];
     let returned_to = "SITI KENARI".to_owned();
     live_a_day(&world, &agent, &returned_to, &mut canaries).await;
-    stand_at_the_counter(&world, &agent, &returned_to, &mut canaries).await;
+    let mut addresses = stand_at_the_counter(&world, &agent, &returned_to, &mut canaries).await;
+    addresses.extend(sit_in_the_office(&world, &agent, &mut canaries).await);
     canaries.push(returned_to);
     for person in [&world.officer, &world.auditor] {
         let person = Client { base: agent.base.clone(), ..person.clone() };
@@ -110,31 +113,115 @@ async fn no_plate_chassis_name_or_secret_ever_stands_in_a_log() {
         canaries.push(person.credential.clone());
     }
     canaries.extend(["L7777KN".to_owned(), "L 7777 KN".to_owned(), "L%207777%20KN".to_owned()]);
+    canaries.extend(owners(&world).await);
     let log = program.end();
     assert!(log.lines().count() > 20, "it logs: {log}");
     assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "JSON lines");
+    assert!(addresses.len() > 100, "{}", addresses.len());
+    // A name of three letters is anywhere.
+    canaries.retain(|canary| canary.len() >= 5);
+    assert!(canaries.len() > 40, "{canaries:?}");
     for canary in canaries {
-        assert!(!log.contains(&canary), "{canary} stands in the log");
+        assert!(!has(&log, &canary), "{canary} stands in the log");
+        // A person's own page shows the secret to scan; an app takes it from there, no server sees it.
+        let shown =
+            addresses.iter().find(|address| has(address, &canary) && !address.starts_with("otpauth:"));
+        assert_eq!(shown, None, "{canary} stands in an address");
     }
 }
 
-/// A cashier's day at the same program: password, cookies, plates, names.
-async fn stand_at_the_counter(world: &World, agent: &Client, returned_to: &str, canaries: &mut Vec<String>) {
+/// Whether a text says it; a few digits of a chassis only where they stand alone, for any number may have them in it.
+fn has(text: &str, canary: &str) -> bool {
+    if canary.len() > 5 {
+        return text.contains(canary);
+    }
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == canary)
+}
+
+/// The full names that Bapenda has told.
+async fn owners(world: &World) -> Vec<String> {
+    let told: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bapenda_evidence FROM lookup")
+        .fetch_all(&mut world.admin_connection().await)
+        .await
+        .unwrap();
+    let name = |answer: &Vec<u8>| {
+        let answer = String::from_utf8_lossy(answer).into_owned();
+        let (_, rest) = answer.split_once("\"owner_name\":").expect("a name");
+        rest.split('"').nth(1).expect("text").to_owned()
+    };
+    told.iter().map(name).collect()
+}
+
+/// A cashier's day at the same program: password, PIN, cookies, plates, names. Tells every address seen.
+async fn stand_at_the_counter(
+    world: &World,
+    agent: &Client,
+    returned_to: &str,
+    canaries: &mut Vec<String>,
+) -> Vec<String> {
     let siti = world.cashier(0, "siti.kenari").await.at(&agent.base);
     siti.tries("siti.kenari", "sandi-salah-kenari").await;
     siti.signs_in().await;
-    let (refused, vehicle) = (world.of_case("BLOCKED_ETLE", 0), world.vehicle());
+    let account = siti.opens("/akun").await;
+    let pin = [("sandi", PASSWORD), ("pin", "258036"), ("pin_lagi", "258036")];
+    assert_eq!(siti.sends(&account, "/akun/pin", &pin).await.location(), "/akun");
+    siti.sends(&account, "/keluar", &[]).await;
+    let form = siti.opens("/masuk").await;
+    siti.sends(&form, "/masuk/pin", &[("nama", "siti.kenari"), ("pin", "258036")]).await;
+    let (refused, vehicle, sold) = (world.of_case("BLOCKED_ETLE", 0), world.vehicle(), world.vehicle());
     siti.looks_up(&refused).await;
+    let lunas = siti.sells(&sold).await;
+    lunas.says("LUNAS");
+    let (_, paper) = lunas.html.split_once("action=\"/bukti/").expect("a paper");
+    siti.sends(&lunas, &format!("/bukti/{}", paper.split('"').next().unwrap()), &[])
+        .await
+        .says("BUKTI LUNAS");
     world.fault("BAPENDA", "payment", "reset_before");
     let open = siti.sells(&vehicle).await;
     world.no_faults();
     let path = open.path.split('?').next().unwrap().to_owned();
+    siti.opens(&format!("{path}/keadaan")).await;
     siti.sends(&open, &format!("{path}/kembali"), &[("kepada", returned_to)]).await;
+    siti.opens("/hari-ini").await;
     for name in ["__Host-sesi", "__Host-perangkat"] {
         canaries.push(siti.cookie(name).unwrap());
     }
-    canaries.extend([PASSWORD.to_owned(), "sandi-salah-kenari".to_owned(), open.field("csrf").unwrap()]);
-    canaries.extend(["siti.kenari".to_owned(), vehicle.plate, refused.plate]);
+    canaries.extend(["258036", PASSWORD, "sandi-salah-kenari", "siti.kenari"].map(str::to_owned));
+    canaries.push(open.field("csrf").unwrap());
+    for vehicle in [vehicle, refused, sold] {
+        canaries.extend([vehicle.plate, vehicle.chassis]);
+    }
+    siti.addresses()
+}
+
+/// Everybody with a second factor: secrets, codes, a plate that is looked for, a password that is made. Tells every address
+/// seen.
+async fn sit_in_the_office(world: &World, agent: &Client, canaries: &mut Vec<String>) -> Vec<String> {
+    let mut addresses = vec![];
+    for role in [Role::Penyelia, Role::Bapenda, Role::Auditor, Role::Admin] {
+        let name = format!("{}.kenari", role.as_str());
+        let Coded { browser, secret } = world.coded(role, &name, 0).await;
+        let browser = browser.at(&agent.base);
+        let asked = browser.follows(&browser.tries(&name, PASSWORD).await).await;
+        browser.sends(&asked, "/kode", &[("kode", "000000")]).await;
+        let code = world.code_again(&secret);
+        let home = browser.follows(&browser.sends(&asked, "/kode", &[("kode", &code)]).await).await;
+        assert_eq!(home.status, 200, "{}", home.text());
+        for path in ["/perangkat", "/kantor/usul", "/kantor/perkara", "/kantor/orang", "/kantor/gerai"] {
+            browser.opens(path).await;
+        }
+        let plate = world.of_case("BLOCKED_SOLD", 0).plate;
+        browser.sends(&home, "/kantor/pembayaran", &[("nopol", &plate)]).await;
+        canaries.extend([secret, code, plate, name, browser.cookie("__Host-sesi").unwrap()]);
+        addresses.extend(browser.addresses());
+    }
+    let baru = world.uncoded(Role::Auditor, "baru.kenari", 0).await.at(&agent.base);
+    let shown = baru.follows(&baru.tries("baru.kenari", PASSWORD).await).await;
+    assert_eq!(shown.path, "/kode/pasang");
+    let (_, secret) = shown.html.split_once("secret=").expect("a secret");
+    canaries.push(secret.split('&').next().unwrap().to_owned());
+    addresses.extend(baru.addresses());
+    addresses
 }
 
 /// Lookups, refusals, payments, doubts, receipts: with everything that may not be logged noted as canary.
@@ -166,6 +253,7 @@ async fn live_a_day(world: &World, agent: &Client, returned_to: &str, canaries: 
             canaries.push(payload);
         }
         let shown = quote.body["vehicle"]["plate"].as_str().unwrap().to_owned();
-        canaries.extend([vehicle.plate, shown, key]);
+        let masked = quote.body["vehicle"]["owner_name"].as_str().unwrap().to_owned();
+        canaries.extend([vehicle.plate, shown, key, masked, vehicle.chassis]);
     }
 }

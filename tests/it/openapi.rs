@@ -16,7 +16,7 @@ async fn document(world: &World) -> Value {
 }
 
 /// Method and path of every route in the router's own table, as its source has them.
-fn routes_of_the_source() -> BTreeSet<(String, String)> {
+pub fn routes_of_the_source() -> BTreeSet<(String, String)> {
     let source =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/route.rs")).unwrap();
     let api = source.split("fn ops_router").next().unwrap();

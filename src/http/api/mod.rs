@@ -16,7 +16,7 @@ use crate::audit;
 use crate::domain::{BusinessDate, Timestamp};
 
 /// Records that a person has read something of others, before it is shown.
-async fn note_reading(
+pub(in crate::http) async fn note_reading(
     connection: &mut PgConnection,
     app: &App,
     caller: &Caller,

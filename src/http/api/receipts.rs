@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{day_of, note_reading};
+use crate::agents::Person;
 use crate::domain::{BusinessDate, Plate, rfc3339_wib};
 use crate::http::App;
 use crate::http::auth::{AsOfficer, Caller};
@@ -259,32 +260,10 @@ pub async fn list(
     QueryOf(query): QueryOf<ReceiptsQuery>,
 ) -> Result<Json<ReceiptsPage>, Problem> {
     let limit = page(query.limit)?;
-    let plate = query
-        .plate
-        .as_deref()
-        .map(Plate::parse)
-        .transpose()
-        .map_err(|e| Problem::bad_request(e.to_string()))?;
-    let plate = plate.map(|plate| plate.as_str().to_owned());
-    let filter = Filter {
-        day: day_of(query.date),
-        agent_code: query.agent.clone(),
-        plate: plate.clone(),
-        after: query.cursor,
-    };
-    let mut connection = app.db.requests.acquire().await?;
-    let salt = Uuid::now_v7();
-    let facts = json!({
-        "date": query.date, "agent": query.agent, "salt": salt, "limit": limit,
-        "plate_salted": plate.map(|plate| crate::audit::salted(salt, &plate)),
-    });
-    note_reading(&mut connection, &app, &Caller::Person(person), ("listed receipts", Uuid::nil()), facts)
-        .await?;
-    let mut stored = receipt::list(&mut connection, &filter, limit + 1).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = stored.len() > size;
-    stored.truncate(size);
-    let next_cursor = if more { stored.last().map(|last| last.receipt_no.clone()) } else { None };
+    let plate = query.plate.as_deref().map(Plate::parse).transpose();
+    let plate = plate.map_err(|e| Problem::bad_request(e.to_string()))?;
+    let wanted = Search { date: query.date, agent: query.agent, plate, after: query.cursor };
+    let (stored, next_cursor) = searched(&app, person, wanted, limit).await?;
     let item = |stored: StoredReceipt| ReceiptItem {
         receipt_no: stored.receipt_no,
         kind: stored.kind,
@@ -294,6 +273,39 @@ pub async fn list(
         payload: stored.payload,
     };
     Ok(Json(ReceiptsPage { items: stored.into_iter().map(item).collect(), next_cursor }))
+}
+
+/// Which receipts somebody looks for.
+pub(in crate::http) struct Search {
+    pub(in crate::http) date: Option<BusinessDate>,
+    pub(in crate::http) agent: Option<String>,
+    pub(in crate::http) plate: Option<Plate>,
+    pub(in crate::http) after: Option<String>,
+}
+
+/// At most so many of them, and the number to go on after; noted before they are shown, the plate as a salted hash.
+pub(in crate::http) async fn searched(
+    app: &App,
+    person: Person,
+    wanted: Search,
+    limit: i64,
+) -> Result<(Vec<StoredReceipt>, Option<String>), Problem> {
+    let plate = wanted.plate.map(|plate| plate.as_str().to_owned());
+    let salt = Uuid::now_v7();
+    let facts = json!({
+        "date": wanted.date, "agent": wanted.agent, "salt": salt, "limit": limit,
+        "plate_salted": plate.as_deref().map(|plate| crate::audit::salted(salt, plate)),
+    });
+    let filter = Filter { day: day_of(wanted.date), agent_code: wanted.agent, plate, after: wanted.after };
+    let mut connection = app.db.requests.acquire().await?;
+    let caller = Caller::Person(person);
+    note_reading(&mut connection, app, &caller, ("listed receipts", Uuid::nil()), facts).await?;
+    let mut stored = receipt::list(&mut connection, &filter, limit + 1).await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = stored.len() > size;
+    stored.truncate(size);
+    let next = if more { stored.last().map(|last| last.receipt_no.clone()) } else { None };
+    Ok((stored, next))
 }
 
 /// A payload to check.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::note_reading;
+use crate::agents::Person;
 use crate::domain::BusinessDate;
 use crate::http::App;
 use crate::http::auth::{AsOfficer, Caller};
@@ -18,22 +19,17 @@ use crate::reconciliation::class::Class;
 use crate::reconciliation::reading::{self, EXPORT_HEAD, Line, Wanted};
 use crate::reconciliation::report::Report;
 
-async fn run_of(
+/// The run in force of a date, its reading noted before it is shown.
+pub(in crate::http) async fn run_of(
     app: &App,
-    caller: AsOfficer,
+    person: Person,
     date: BusinessDate,
     what: &'static str,
 ) -> Result<Report, Problem> {
     let mut connection = app.db.requests.acquire().await?;
     let run = reading::run_in_force(&mut connection, date).await?.ok_or_else(Problem::not_found)?;
-    note_reading(
-        &mut connection,
-        app,
-        &Caller::Person(caller.0),
-        (what, run.run_id.0),
-        json!({"date": date}),
-    )
-    .await?;
+    note_reading(&mut connection, app, &Caller::Person(person), (what, run.run_id.0), json!({"date": date}))
+        .await?;
     Ok(run)
 }
 
@@ -46,10 +42,10 @@ async fn run_of(
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub async fn show(
     State(app): State<App>,
-    caller: AsOfficer,
+    AsOfficer(person): AsOfficer,
     PathOf(date): PathOf<BusinessDate>,
 ) -> Result<Json<Report>, Problem> {
-    run_of(&app, caller, date, "read reconciliation").await.map(Json)
+    run_of(&app, person, date, "read reconciliation").await.map(Json)
 }
 
 /// Which lines.
@@ -84,14 +80,14 @@ pub struct ItemsPage {
     (status = 404, body = ProblemBody)))]
 pub async fn items(
     State(app): State<App>,
-    caller: AsOfficer,
+    AsOfficer(person): AsOfficer,
     PathOf(date): PathOf<BusinessDate>,
     QueryOf(query): QueryOf<ItemsQuery>,
 ) -> Result<Json<ItemsPage>, Problem> {
     let limit = page(query.limit)?;
     let unknown = || Problem::bad_request("no such class");
     let class = query.class.as_deref().map(|name| Class::named(name).ok_or_else(unknown)).transpose()?;
-    let run = run_of(&app, caller, date, "read reconciliation items").await?;
+    let run = run_of(&app, person, date, "read reconciliation items").await?;
     let mut connection = app.db.requests.acquire().await?;
     let wanted = Wanted { class, after: query.cursor.unwrap_or(0), limit };
     let items = reading::lines(&mut connection, run.run_id, wanted).await?;
@@ -109,16 +105,22 @@ pub async fn items(
     (status = 404, body = ProblemBody)))]
 pub async fn export_csv(
     State(app): State<App>,
-    caller: AsOfficer,
+    AsOfficer(person): AsOfficer,
     PathOf(date): PathOf<BusinessDate>,
 ) -> Result<Response, Problem> {
-    let run = run_of(&app, caller, date, "exported reconciliation").await?;
+    let run = run_of(&app, person, date, "exported reconciliation").await?;
+    Ok(csv(app, &run))
+}
+
+/// A run as CSV, streamed piece by piece.
+pub(in crate::http) fn csv(app: App, run: &Report) -> Response {
+    let (run_id, date) = (run.run_id, run.date);
     let pieces = futures_util::stream::try_unfold(Some(0), move |after| {
         let db = app.db.clone();
         async move {
             let Some(after) = after else { return Ok::<_, sqlx::Error>(None) };
             let mut connection = db.requests.acquire().await?;
-            let piece = reading::export_piece(&mut connection, run.run_id, after).await?;
+            let piece = reading::export_piece(&mut connection, run_id, after).await?;
             let head = if after == 0 { EXPORT_HEAD } else { "" };
             Ok(match piece {
                 Some((text, last)) => Some((format!("{head}{text}"), Some(last))),
@@ -130,5 +132,5 @@ pub async fn export_csv(
     let name = format!("attachment; filename=\"rekonsiliasi-{date}.csv\"");
     let headers =
         [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    (headers, Body::from_stream(pieces)).into_response()
 }

@@ -7,10 +7,10 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::form::Sent;
-use super::guard::{Anyhow, AtCounter, Knock};
+use super::guard::{Anybody, Anyhow, Knock, Seat};
 use super::sign_in::Nothing;
-use super::{Frame, Sorry, cookie, page, see};
-use crate::agents::{ChangeError, PASSWORD_MAX, PASSWORD_MIN, PIN_DIGITS, Role, SignInError, Unfit};
+use super::{Frame, Sorry, cookie, page, role_name, see};
+use crate::agents::{ChangeError, PASSWORD_MAX, PASSWORD_MIN, PIN_DIGITS, SignInError, Unfit};
 use crate::domain::{SessionId, wib_long};
 use crate::http::App;
 use crate::http::problem::Problem;
@@ -30,6 +30,8 @@ struct AccountPage {
     frame: Frame,
     username: String,
     role: &'static str,
+    /// Signs in with a code each time, and has no PIN.
+    with_code: bool,
     has_pin: bool,
     sessions: Vec<Line>,
     refused: Option<&'static str>,
@@ -41,29 +43,33 @@ struct AccountPage {
 ///
 /// # Errors
 /// When the database fails.
-pub(in crate::http) async fn account(State(app): State<App>, at: AtCounter) -> Result<Response, Sorry> {
+pub(in crate::http) async fn account(
+    State(app): State<App>,
+    Anybody(at): Anybody,
+) -> Result<Response, Sorry> {
     shown(&app, &at, (StatusCode::OK, None)).await
 }
 
 async fn shown(
     app: &App,
-    at: &AtCounter,
+    at: &Seat,
     (status, refused): (StatusCode, Option<&'static str>),
 ) -> Result<Response, Sorry> {
-    let operator = &at.session.operator;
-    let sessions = app.sign_ins.sessions(operator.person_id).await?;
+    let member = at.member();
+    let sessions = app.sign_ins.sessions(member.person_id).await?;
     let line = |line: crate::agents::SessionLine| Line {
-        is_this: line.session_id == at.session.session_id,
+        is_this: line.session_id == at.sign_in.session_id,
         session_id: line.session_id,
         device_name: line.device_name,
         created_at: wib_long(line.created_at),
         seen_at: wib_long(line.seen_at),
     };
     let template = AccountPage {
-        frame: Frame::of(at),
-        username: operator.username.clone(),
-        role: if operator.role == Role::Penyelia { "Penyelia" } else { "Kasir" },
-        has_pin: app.sign_ins.has_pin(&at.session, &at.device).await?,
+        frame: Frame::at(at),
+        username: member.username.clone(),
+        role: role_name(member.role),
+        with_code: member.role.needs_second_factor(),
+        has_pin: app.sign_ins.has_pin(&at.sign_in, &at.device).await?,
         sessions: sessions.into_iter().map(line).collect(),
         refused,
         pin_digits: PIN_DIGITS,
@@ -84,11 +90,11 @@ pub(in crate::http) struct EndSession {
 /// When there is no such sign-in.
 pub(in crate::http) async fn end_session(
     State(app): State<App>,
-    at: AtCounter,
+    Anybody(at): Anybody,
     Sent(form): Sent<EndSession>,
 ) -> Result<Response, Sorry> {
     let session: SessionId = form.sesi.parse().map_err(|_| Sorry::absent())?;
-    if app.sign_ins.end_session(&at.session, session).await? {
+    if app.sign_ins.end_session(&at.sign_in, session).await? {
         Ok(see("/akun"))
     } else {
         Err(Sorry::absent())
@@ -109,14 +115,14 @@ pub(in crate::http) struct NewPin {
 /// When the database fails.
 pub(in crate::http) async fn set_pin(
     State(app): State<App>,
-    at: AtCounter,
+    Anybody(at): Anybody,
     Sent(form): Sent<NewPin>,
 ) -> Result<Response, Sorry> {
     if form.pin != form.pin_lagi {
         let refused = Some("Kedua PIN tidak sama.");
         return shown(&app, &at, (StatusCode::UNPROCESSABLE_ENTITY, refused)).await;
     }
-    match app.sign_ins.set_pin(&at.session, &at.device, (&form.sandi, &form.pin)).await {
+    match app.sign_ins.set_pin(&at.sign_in, &at.device, (&form.sandi, &form.pin)).await {
         Ok(()) => Ok(see("/akun")),
         Err(error) => shown(&app, &at, refusal(error)?).await,
     }
@@ -128,10 +134,10 @@ pub(in crate::http) async fn set_pin(
 /// When the database fails.
 pub(in crate::http) async fn drop_pin(
     State(app): State<App>,
-    at: AtCounter,
+    Anybody(at): Anybody,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
-    app.sign_ins.drop_pin(&at.session, &at.device).await?;
+    app.sign_ins.drop_pin(&at.sign_in, &at.device).await?;
     Ok(see("/akun"))
 }
 
@@ -147,11 +153,11 @@ struct PasswordPage {
     password_max: usize,
 }
 
-fn password_page(at: &AtCounter, (status, refused): (StatusCode, Option<&'static str>)) -> Response {
+fn password_page(at: &Seat, (status, refused): (StatusCode, Option<&'static str>)) -> Response {
     let template = PasswordPage {
-        frame: Frame::of(at),
-        username: at.session.operator.username.clone(),
-        first: at.session.must_change_password,
+        frame: Frame::at(at),
+        username: at.member().username.clone(),
+        first: at.sign_in.must_change_password,
         refused,
         password_min: PASSWORD_MIN,
         password_max: PASSWORD_MAX,
@@ -188,7 +194,7 @@ pub(in crate::http) async fn change_password(
     }
     let visitor =
         crate::agents::Visitor { replaces: Some(at.token().to_owned()), ..knock.visitor(&at.device) };
-    match app.sign_ins.change_password(&at.session, &visitor, (&form.sandi, &form.baru)).await {
+    match app.sign_ins.change_password(&at.sign_in, &visitor, (&form.sandi, &form.baru)).await {
         Ok(signed_in) => Ok(cookie::with_session(see("/"), &signed_in.token)),
         Err(error) => Ok(password_page(&at, refusal(error)?)),
     }
@@ -211,7 +217,7 @@ fn refusal(error: ChangeError) -> Result<(StatusCode, Option<&'static str>), Sor
         ChangeError::SignIn(SignInError::Wrong) => {
             (StatusCode::FORBIDDEN, "Kata sandi sekarang tidak cocok.")
         }
-        ChangeError::SignIn(SignInError::PinGone) => {
+        ChangeError::SignIn(SignInError::PinGone | SignInError::NotAdmitted { .. }) => {
             (unprocessable, "PIN hanya dapat dipasang setelah masuk dengan kata sandi di perangkat ini.")
         }
         ChangeError::SignIn(SignInError::Wait { .. }) => (

@@ -17,7 +17,7 @@ use crate::http::App;
 use crate::http::problem::{Problem, Retry};
 
 /// A form of that shape, from a page of ours. Members are text; absent ones are `None` where the shape allows it.
-pub(in crate::http) struct Sent<T>(pub(super) T);
+pub(in crate::http) struct Sent<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Sent<T> {
     type Rejection = Sorry;

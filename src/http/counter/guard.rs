@@ -1,4 +1,5 @@
-//! Who sits at the counter.
+//! Who sits there: at the counter, at the office, or half way in. What is still owed is asked for first, in this order: the
+//! second factor, a password of one's own.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,20 +10,20 @@ use axum::response::{IntoResponse, Response};
 
 use super::Sorry;
 use super::{cookie, see};
-use crate::agents::{Session, Visitor, form_token};
+use crate::agents::{Member, Role, SecondFactor, Session, SignIn, Visitor, form_token};
 use crate::http::App;
 use crate::http::serve::Peer;
 
-/// An operator whose session lives and who may go on.
-pub(in crate::http) struct AtCounter {
-    pub(super) session: Session,
+/// A living sign-in with the cookies that it came with.
+pub(in crate::http) struct Seat {
+    pub(in crate::http) sign_in: SignIn,
     pub(super) device: String,
     token: String,
 }
 
-impl AtCounter {
+impl Seat {
     /// What forms must carry.
-    pub(super) fn csrf(&self) -> String {
+    pub(in crate::http) fn csrf(&self) -> String {
         form_token(&self.token)
     }
 
@@ -30,26 +31,79 @@ impl AtCounter {
     pub(super) fn token(&self) -> &str {
         &self.token
     }
+
+    /// Whose.
+    pub(in crate::http) const fn member(&self) -> &Member {
+        &self.sign_in.member
+    }
 }
 
-/// An operator who may still have to change the password.
-pub(in crate::http) struct Anyhow(pub(super) AtCounter);
+/// Whoever has given a right password, whatever is still owed.
+pub(in crate::http) struct Halfway(pub(super) Seat);
+
+/// Whoever may still have to change the password, and owes nothing else.
+pub(in crate::http) struct Anyhow(pub(super) Seat);
+
+/// Anybody who owes nothing.
+pub(in crate::http) struct Anybody(pub(in crate::http) Seat);
+
+/// An operator whose session lives and who may go on.
+pub(in crate::http) struct AtCounter {
+    pub(super) session: Session,
+    seat: Seat,
+}
+
+impl AtCounter {
+    pub(super) const fn seat(&self) -> &Seat {
+        &self.seat
+    }
+}
+
+/// The supervisor of an outlet; to its cashiers the page does not exist.
+pub(in crate::http) struct AsSupervisor(pub(super) AtCounter);
 
 /// Why nobody is there.
 pub(in crate::http) enum Away {
     SignedOut,
+    CodeOwed,
+    SecondFactorToSet,
     MustChangePassword,
+    /// Somebody of the office at a counter's page.
+    AtOffice,
+    Absent,
     Broken(Response),
 }
 
-impl FromRequestParts<App> for Anyhow {
+impl FromRequestParts<App> for Halfway {
     type Rejection = Away;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Away> {
         // What a page asks by itself is no act of the person.
         let by_itself = parts.uri.query().is_some_and(|query| query.contains("sendiri=ya"));
         let is_act = !by_itself && !parts.uri.path().ends_with("/keadaan");
-        at_counter(&parts.headers, app, is_act).await.map(Self)
+        seat(&parts.headers, app, is_act).await.map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Anyhow {
+    type Rejection = Away;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Away> {
+        let Halfway(seat) = Halfway::from_request_parts(parts, app).await?;
+        match seat.sign_in.second_factor {
+            SecondFactor::NotNeeded | SecondFactor::Given => Ok(Self(seat)),
+            SecondFactor::Asked => Err(Away::CodeOwed),
+            SecondFactor::ToSet => Err(Away::SecondFactorToSet),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Anybody {
+    type Rejection = Away;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Away> {
+        let Anyhow(seat) = Anyhow::from_request_parts(parts, app).await?;
+        if seat.sign_in.must_change_password { Err(Away::MustChangePassword) } else { Ok(Self(seat)) }
     }
 }
 
@@ -57,16 +111,26 @@ impl FromRequestParts<App> for AtCounter {
     type Rejection = Away;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Away> {
-        let Anyhow(at) = Anyhow::from_request_parts(parts, app).await?;
-        if at.session.must_change_password { Err(Away::MustChangePassword) } else { Ok(at) }
+        let Anybody(seat) = Anybody::from_request_parts(parts, app).await?;
+        let session = seat.sign_in.at_outlet().ok_or(Away::AtOffice)?;
+        Ok(Self { session, seat })
     }
 }
 
-async fn at_counter(headers: &HeaderMap, app: &App, is_act: bool) -> Result<AtCounter, Away> {
+impl FromRequestParts<App> for AsSupervisor {
+    type Rejection = Away;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Away> {
+        let at = AtCounter::from_request_parts(parts, app).await?;
+        if at.session.operator.role == Role::Penyelia { Ok(Self(at)) } else { Err(Away::Absent) }
+    }
+}
+
+async fn seat(headers: &HeaderMap, app: &App, is_act: bool) -> Result<Seat, Away> {
     let token = cookie::read(headers, cookie::SESSION).ok_or(Away::SignedOut)?;
     let device = cookie::read(headers, cookie::DEVICE).ok_or(Away::SignedOut)?;
     match app.sign_ins.session(&token, is_act).await {
-        Ok(Some(session)) => Ok(AtCounter { session, device, token }),
+        Ok(Some(sign_in)) => Ok(Seat { sign_in, device, token }),
         Ok(None) => Err(Away::SignedOut),
         Err(error) => Err(Away::Broken(Sorry::from(error).into_response())),
     }
@@ -76,7 +140,11 @@ impl IntoResponse for Away {
     fn into_response(self) -> Response {
         match self {
             Self::SignedOut => see("/masuk"),
+            Self::CodeOwed => see("/kode"),
+            Self::SecondFactorToSet => see("/kode/pasang"),
             Self::MustChangePassword => see("/sandi"),
+            Self::AtOffice => see("/kantor"),
+            Self::Absent => Sorry::absent().into_response(),
             Self::Broken(response) => response,
         }
     }

@@ -42,7 +42,7 @@ impl Line {
 }
 
 /// A state in one word, and its colour.
-pub(super) const fn word(state: StateName) -> (&'static str, &'static str) {
+pub(in crate::http) const fn word(state: StateName) -> (&'static str, &'static str) {
     match state {
         StateName::Confirmed => ("Lunas", "good"),
         StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {

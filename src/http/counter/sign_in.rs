@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::form::Sent;
-use super::guard::{Anyhow, Knock};
+use super::guard::{Halfway, Knock};
 use super::{Sorry, cookie, page, see};
 use crate::agents::{PASSWORD_MAX, PIN_DIGITS, SignInError, SignedIn, form_token, new_secret};
 use crate::http::App;
@@ -118,15 +118,17 @@ pub(in crate::http) async fn by_pin(
     }
 }
 
-fn opened(device: &str, signed_in: &SignedIn) -> Response {
+/// To the first page, which asks for what is still owed.
+pub(super) fn opened(device: &str, signed_in: &SignedIn) -> Response {
     // The device's cookie is renewed, so that a device in use stays known.
     cookie::with_session(cookie::with_device(see("/"), device), &signed_in.token)
 }
 
-const fn why(error: &SignInError) -> &'static str {
+pub(super) const fn why(error: &SignInError) -> &'static str {
     match error {
         SignInError::Wrong => "wrong",
         SignInError::PinGone => "no_pin",
+        SignInError::NotAdmitted { .. } => "not_admitted",
         SignInError::Wait { .. } => "too_often",
         SignInError::Busy => "busy",
         SignInError::Sql(_) | SignInError::Broken(_) => "broken",
@@ -148,6 +150,13 @@ fn refused(
         SignInError::PinGone => (
             StatusCode::UNAUTHORIZED,
             "PIN tidak berlaku lagi di perangkat ini. Mohon masuk dengan kata sandi.".to_owned(),
+            None,
+        ),
+        SignInError::NotAdmitted { mark } => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "Perangkat ini baru dan menunggu izin penyelia. Sebutkan tanda perangkat {mark} kepadanya; setelah diizinkan, masuklah sekali lagi."
+            ),
             None,
         ),
         SignInError::Wait { seconds } => (
@@ -184,9 +193,9 @@ pub(in crate::http) struct Nothing {}
 /// When the database fails.
 pub(in crate::http) async fn sign_out(
     State(app): State<App>,
-    Anyhow(at): Anyhow,
+    Halfway(at): Halfway,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
-    app.sign_ins.end_session(&at.session, at.session.session_id).await?;
+    app.sign_ins.end_session(&at.sign_in, at.sign_in.session_id).await?;
     Ok(cookie::without_session(see("/masuk")))
 }

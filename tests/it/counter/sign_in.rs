@@ -67,7 +67,9 @@ async fn a_wrong_password_an_unknown_name_another_role_and_a_disabled_person_loo
 
 async fn disable(world: &World, username: &str) {
     let mut transaction = world.app.db.workers.begin().await.unwrap();
-    let disabled = agents::set_enabled(&mut transaction, username, false, world.clock.now()).await.unwrap();
+    let disabled = agents::set_enabled(&mut transaction, (username, false), agents::SHELL, world.clock.now())
+        .await
+        .unwrap();
     assert!(disabled.is_some());
     transaction.commit().await.unwrap();
 }
@@ -80,7 +82,7 @@ async fn the_session_of_a_disabled_person_dies_at_once_and_stays_dead() {
     disable(&world, "siti").await;
     assert!(!is_in(&siti).await);
     let mut transaction = world.app.db.workers.begin().await.unwrap();
-    agents::set_enabled(&mut transaction, "siti", true, world.clock.now()).await.unwrap();
+    agents::set_enabled(&mut transaction, ("siti", true), agents::SHELL, world.clock.now()).await.unwrap();
     transaction.commit().await.unwrap();
     assert!(!is_in(&siti).await, "the old token opens nothing");
     siti.signs_in().await;
@@ -155,7 +157,7 @@ async fn every_sign_in_makes_a_new_token_and_ends_the_one_before() {
 #[tokio::test]
 async fn a_password_that_somebody_else_chose_is_changed_before_anything_else() {
     let world = World::new().await;
-    let siti = world.operator(0, ("siti", Role::Penyelia), true).await;
+    let siti = world.operator(0, ("siti", Role::Kasir), true).await;
     siti.tries("siti", PASSWORD).await;
     for path in ["/", "/hari-ini", "/akun"] {
         assert_eq!(siti.opens(path).await.location(), "/sandi", "{path}");
@@ -196,7 +198,9 @@ async fn a_changed_or_reset_password_ends_every_other_session_and_every_pin() {
     let mut transaction = world.app.db.workers.begin().await.unwrap();
     let person = agents::person_by_name(&mut transaction, "siti").await.unwrap().unwrap();
     let hash = agents::hash_password("lontong balap 8").unwrap();
-    agents::reset_password(&mut transaction, &person, &hash, world.clock.now()).await.unwrap();
+    agents::reset_password(&mut transaction, &person, (&hash, agents::SHELL), world.clock.now())
+        .await
+        .unwrap();
     transaction.commit().await.unwrap();
     assert!(!is_in(&siti).await);
     siti.tries("siti", "lontong balap 8").await;

@@ -66,16 +66,38 @@ pub struct Cashier {
     pub base: String,
     http: reqwest::Client,
     cookies: Mutex<BTreeMap<String, String>>,
+    addresses: Mutex<Vec<String>>,
 }
 
 impl Cashier {
-    /// Another browser, without any cookie.
-    pub fn elsewhere(&self) -> Self {
+    /// A browser without any cookie.
+    pub fn new(username: &str, base: &str) -> Self {
         Self {
-            username: self.username.clone(),
-            base: self.base.clone(),
+            username: username.to_owned(),
+            base: base.to_owned(),
             http: browser(),
             cookies: Mutex::default(),
+            addresses: Mutex::default(),
+        }
+    }
+
+    /// Another browser, without any cookie.
+    pub fn elsewhere(&self) -> Self {
+        Self::new(&self.username, &self.base)
+    }
+
+    /// Every address that this browser has asked for or been shown: links, forms, redirects.
+    pub fn addresses(&self) -> Vec<String> {
+        self.addresses.lock().expect("a lock").clone()
+    }
+
+    fn sees(&self, page: &Page) {
+        let mut addresses = self.addresses.lock().expect("a lock");
+        addresses.push(page.path.clone());
+        addresses.extend(page.header("location").map(str::to_owned));
+        for attribute in ["href=\"", "action=\"", "src=\"", "content=\"15; url=", "data-ikuti=\""] {
+            let pieces = page.html.split(attribute).skip(1);
+            addresses.extend(pieces.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
     }
 
@@ -136,7 +158,9 @@ impl Cashier {
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let html = response.text().await.expect("a whole page");
-        Page { status, headers, html, path: path.to_owned() }
+        let page = Page { status, headers, html, path: path.to_owned() };
+        self.sees(&page);
+        page
     }
 
     pub async fn opens(&self, path: &str) -> Page {
@@ -272,11 +296,6 @@ impl World {
             ..NewPerson::named(username, &hash, role)
         };
         agents::add_person(&mut connection, &new, self.clock.now()).await.expect("a person");
-        Cashier {
-            username: username.to_owned(),
-            base: self.agents[outlet].base.clone(),
-            http: browser(),
-            cookies: Mutex::default(),
-        }
+        Cashier::new(username, &self.agents[outlet].base)
     }
 }

@@ -7,6 +7,7 @@ mod agent;
 mod between;
 mod books;
 mod cashier;
+mod coded;
 mod database;
 mod deeds;
 mod line;
@@ -16,6 +17,7 @@ mod world;
 
 pub use agent::{Answer, Client, Quote, Vehicle};
 pub use cashier::{Cashier, PASSWORD, Page};
+pub use coded::Coded;
 pub use database::Database;
 pub use line::Mode;
 pub use trouble::hang_up;

@@ -104,7 +104,7 @@ pub(super) async fn new_agent(
     let new = NewAgent {
         agent_code: format!("PSN-{i:04}"),
         name: format!("Gerai uji {i}"),
-        nspp: None,
+        pesantren: Some((format!("51003578{i:04}"), format!("Pesantren uji {i}"))),
         region: None,
     };
     let agent = agents::add_agent(&mut transaction, &new, now).await.expect("an agent");

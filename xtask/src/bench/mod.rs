@@ -4,6 +4,7 @@
 //! takes the stack down. One that fails, or leaves a broken invariant, fails the whole command.
 
 mod field;
+mod follow;
 mod grown;
 mod journal;
 mod load;
@@ -72,6 +73,8 @@ enum Subject {
     Lookup,
     /// Checks of receipts
     Receipt,
+    /// Pages that wait for an open payment
+    Follow,
     /// Memory with thousands of open connections
     Open,
     /// A night of many lines
@@ -123,6 +126,7 @@ impl Bench {
             Subject::Journal => journal::journal(self).await,
             Subject::Lookup => lookup::lookup(self).await,
             Subject::Receipt => receipt::receipt(self).await,
+            Subject::Follow => follow::follow(self).await,
             Subject::Open => open::open(self).await,
             Subject::Night => night::night(self).await,
             Subject::Grown => grown::grown(self).await,

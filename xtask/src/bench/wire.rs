@@ -25,6 +25,14 @@ impl Request {
         Self(text.into_bytes().into_boxed_slice())
     }
 
+    /// What a waiting page asks: with cookies, and with what it knows already.
+    pub(crate) fn page(path: &str, cookies: &str, etag: &str) -> Self {
+        let text = format!(
+            "GET {path} HTTP/1.1\r\nHost: gateway\r\nAccept: application/json\r\nCookie: {cookies}\r\nIf-None-Match: {etag}\r\n\r\n"
+        );
+        Self(text.into_bytes().into_boxed_slice())
+    }
+
     /// A `GET` by the owner of `api_key`.
     pub(crate) fn get(path: &str, api_key: &str) -> Self {
         let text = format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {api_key}\r\n\r\n");
@@ -101,6 +109,8 @@ fn head(answer: &[u8]) -> Result<Option<Head>> {
         std::str::from_utf8(answer.get(..end).unwrap_or_default()).context("a head that is no text")?;
     let mut lines = text.split("\r\n");
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
+    // Never has a body, whatever it says of its length.
+    let bodiless = status == Some(304);
     let length = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
@@ -108,7 +118,7 @@ fn head(answer: &[u8]) -> Result<Option<Head>> {
     Ok(Some(Head {
         status: status.context("an answer without a status")?,
         body_at: end + 4,
-        body_len: length.context("an answer without a length")?,
+        body_len: if bodiless { 0 } else { length.context("an answer without a length")? },
     }))
 }
 
@@ -121,6 +131,7 @@ mod tests {
         let answer = b"HTTP/1.1 201 Created\r\nContent-Type: x\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(head(answer).unwrap(), Some(Head { status: 201, body_at: 60, body_len: 2 }));
         assert_eq!(head(&answer[..40]).unwrap(), None);
+        assert_eq!(head(b"HTTP/1.1 304 Not Modified\r\n\r\n").unwrap().map(|head| head.body_len), Some(0));
         assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         assert!(head(b"nonsense\r\n\r\n").is_err());
     }

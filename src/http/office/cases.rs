@@ -1,0 +1,111 @@
+//! `/kantor/perkara`: what people must settle.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::guard::{AsReader, person};
+use super::{Frame, Sorry, moment, page};
+use crate::cases::{self, Case};
+use crate::domain::CaseId;
+use crate::http::App;
+use crate::http::api::note_reading;
+use crate::http::auth::Caller;
+use crate::http::body::PathOf;
+
+#[derive(Template)]
+#[template(path = "office/cases.html")]
+struct CasesPage {
+    frame: Frame,
+    cases: Vec<Line>,
+}
+
+struct Line {
+    case_id: Uuid,
+    class: String,
+    side: &'static str,
+    owner: String,
+    age_days: i64,
+    opened_at: String,
+}
+
+impl Line {
+    fn of(case: &Case) -> Self {
+        Self {
+            case_id: case.case_id,
+            class: case.class.clone(),
+            side: side(&case.side),
+            owner: case.owner.clone(),
+            age_days: case.age_days,
+            opened_at: moment(&case.opened_at),
+        }
+    }
+}
+
+/// Whose side a case is about, in words.
+fn side(name: &str) -> &'static str {
+    match name {
+        "HERE" => "di sini",
+        "BAPENDA" => "Bapenda",
+        "JASA_RAHARJA" => "Jasa Raharja",
+        _ => "bank",
+    }
+}
+
+/// `GET /kantor/perkara`: open ones, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::http) async fn cases(
+    State(app): State<App>,
+    AsReader(at): AsReader,
+) -> Result<Response, Sorry> {
+    let mut connection = app.db.requests.acquire().await?;
+    let open = cases::list(&mut connection, false).await?;
+    drop(connection);
+    let lines = open.iter().map(Line::of).collect();
+    Ok(page(StatusCode::OK, &CasesPage { frame: Frame::at(&at), cases: lines }))
+}
+
+#[derive(Template)]
+#[template(path = "office/case.html")]
+struct CasePage {
+    frame: Frame,
+    line: Line,
+    payment_id: Option<Uuid>,
+    line_key: String,
+    origin: String,
+    facts: String,
+    closed_at: Option<String>,
+    resolution: Option<String>,
+}
+
+/// `GET /kantor/perkara/{case_id}`
+///
+/// # Errors
+/// When there is none, or the database fails.
+pub(in crate::http) async fn case(
+    State(app): State<App>,
+    AsReader(at): AsReader,
+    PathOf(id): PathOf<Uuid>,
+) -> Result<Response, Sorry> {
+    let mut connection = app.db.requests.acquire().await?;
+    let case = cases::find(&mut connection, CaseId(id)).await?.ok_or_else(Sorry::absent)?;
+    let caller = Caller::Person(person(&at));
+    note_reading(&mut connection, &app, &caller, ("read case", id), json!({})).await?;
+    drop(connection);
+    let template = CasePage {
+        frame: Frame::at(&at),
+        line: Line::of(&case),
+        payment_id: case.payment_id,
+        line_key: case.line_key,
+        origin: case.origin,
+        facts: serde_json::to_string_pretty(&case.facts).unwrap_or_default(),
+        closed_at: case.closed_at.as_deref().map(moment),
+        resolution: case.resolution,
+    };
+    Ok(page(StatusCode::OK, &template))
+}
