@@ -38,20 +38,6 @@ pub(super) fn router(app: App) -> Router {
         .route("/assets/style.css", get(page::style))
         .route("/openapi.json", get(openapi::serve))
         .route("/", get(counter::home))
-        .route("/masuk", get(counter::sign_in_form).post(counter::by_password))
-        .route("/masuk/pin", post(counter::by_pin))
-        .route("/keluar", post(counter::sign_out))
-        .route("/kode", get(counter::code_form).post(counter::by_code))
-        .route("/kode/pasang", get(counter::enrol_form).post(counter::enrol))
-        .route("/sandi", get(counter::password_form).post(counter::change_password))
-        .route("/akun", get(counter::account))
-        .route("/akun/sesi", post(counter::end_session))
-        .route("/akun/pin", post(counter::set_pin))
-        .route("/akun/pin/hapus", post(counter::drop_pin))
-        .route("/perangkat", get(counter::devices))
-        .route("/perangkat/izin", post(counter::admit))
-        .route("/perangkat/hapus", post(counter::remove))
-        .route("/perangkat/aturan", post(counter::set_rule))
         .route("/hari-ini", get(counter::today))
         .route("/tagihan", post(counter::look_up))
         .route("/tagihan/{lookup_id}", get(counter::bill))
@@ -66,6 +52,38 @@ pub(super) fn router(app: App) -> Router {
         .route("/bukti/{receipt_no}", post(counter::paper))
         .route("/assets/counter.js", get(counter::script))
         .route("/assets/icon.svg", get(counter::icon))
+        .merge(sign_in_pages())
+        .merge(office_pages())
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(body_max))
+        .layer(map_request(move |request: Request| ready(body::in_time(request, body_within))))
+        .layer(from_fn(edge::edge))
+        .with_state(app)
+}
+
+/// Signing in, one's own access, and the devices that a supervisor admits.
+fn sign_in_pages() -> Router<App> {
+    Router::new()
+        .route("/masuk", get(counter::sign_in_form).post(counter::by_password))
+        .route("/masuk/pin", post(counter::by_pin))
+        .route("/keluar", post(counter::sign_out))
+        .route("/kode", get(counter::code_form).post(counter::by_code))
+        .route("/kode/pasang", get(counter::enrol_form).post(counter::enrol))
+        .route("/sandi", get(counter::password_form).post(counter::change_password))
+        .route("/akun", get(counter::account))
+        .route("/akun/sesi", post(counter::end_session))
+        .route("/akun/pin", post(counter::set_pin))
+        .route("/akun/pin/hapus", post(counter::drop_pin))
+        .route("/perangkat", get(counter::devices))
+        .route("/perangkat/izin", post(counter::admit))
+        .route("/perangkat/hapus", post(counter::remove))
+        .route("/perangkat/aturan", post(counter::set_rule))
+}
+
+/// Pages of officers, auditors and admins.
+fn office_pages() -> Router<App> {
+    Router::new()
         .route("/kantor", get(office::home))
         .route("/kantor/pembayaran", get(office::search_form).post(office::search))
         .route("/kantor/pembayaran/{payment_id}", get(office::payment))
@@ -82,12 +100,6 @@ pub(super) fn router(app: App) -> Router {
         .route("/kantor/orang", get(office::people).post(office::add_person))
         .route("/kantor/orang/{person_id}", post(office::act_on_person))
         .route("/kantor/gerai", get(office::outlets))
-        .fallback(nowhere)
-        .method_not_allowed_fallback(not_so)
-        .layer(DefaultBodyLimit::max(body_max))
-        .layer(map_request(move |request: Request| ready(body::in_time(request, body_within))))
-        .layer(from_fn(edge::edge))
-        .with_state(app)
 }
 
 /// For a person a page, for a program a problem.

@@ -217,7 +217,7 @@ async fn carry_out(
 fn password() -> Result<String, Sorry> {
     let secret = || agents::new_secret("").map_err(|_| Problem::internal());
     let random = format!("{}{}", secret()?, secret()?);
-    let is_easy = |c: &char| ('a'..='z').contains(c) && !matches!(c, 'l' | 'o') || ('2'..='9').contains(c);
+    let is_easy = |c: &char| c.is_ascii_lowercase() && !matches!(c, 'l' | 'o') || ('2'..='9').contains(c);
     let easy: Vec<char> = random.chars().filter(is_easy).take(12).collect();
     let groups: Vec<String> = easy.chunks(4).map(|group| group.iter().collect()).collect();
     Ok(groups.join("-"))

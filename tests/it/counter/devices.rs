@@ -39,7 +39,7 @@ async fn a_new_device_waits_until_the_supervisor_admits_it() {
     nur.signs_in(&world).await;
     siti.signs_in().await;
     let switched =
-        does(&nur.browser, "/perangkat/aturan", &[("izin", "ya".into()), ("perangkat", "".into())]).await;
+        does(&nur.browser, "/perangkat/aturan", &[("izin", "ya".into()), ("perangkat", String::new())]).await;
     assert_eq!(switched.location(), "/perangkat");
     assert_eq!(
         siti.same_device().tries("siti", PASSWORD).await.location(),

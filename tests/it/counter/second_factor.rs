@@ -140,11 +140,8 @@ async fn who_guesses_codes_waits_longer_and_longer_and_the_owner_is_not_locked_o
 async fn a_right_password_does_not_free_the_way_for_guesses() {
     let world = World::new().await;
     let wati = world.coded(Role::Bapenda, "wati", 0).await;
-    let guesser = wati.browser.elsewhere();
-    let mut statuses = vec![];
-    for _ in 0..12 {
-        statuses.push(guesser.tries("wati", PASSWORD).await.status);
-    }
+    let tries = (0..12).map(|_| async { wati.browser.elsewhere().tries("wati", PASSWORD).await.status });
+    let statuses = futures_util::future::join_all(tries).await;
     assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
 }
 
