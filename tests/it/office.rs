@@ -29,7 +29,7 @@ async fn an_officer_finds_a_payment_by_plate_and_each_reading_is_an_event() {
     let (id, receipt_no, plate) = paid(&world, world.agent()).await;
     let (_, other_no, _) = paid(&world, &world.agents[1]).await;
     let wati = world.coded(Role::Bapenda, "wati", 0).await;
-    let home = wati.signs_in(&world).await;
+    let home = wati.signs_in().await;
     home.says("Petugas Bapenda");
     let form = wati.opens("/kantor/pembayaran").await;
     let found = wati.browser.sends(&form, "/kantor/pembayaran", &[("nopol", &plate)]).await;
@@ -70,7 +70,7 @@ async fn a_night_is_read_class_by_class_and_as_a_file() {
     }
     let report = world.night.run(date).await.expect("a night is published");
     let ani = world.coded(Role::Auditor, "ani", 0).await;
-    ani.signs_in(&world).await;
+    ani.signs_in().await;
     assert_eq!(
         ani.opens(&format!("/kantor/rekonsiliasi?tanggal={date}")).await.location(),
         format!("/kantor/rekonsiliasi/{date}")
@@ -102,7 +102,7 @@ async fn a_case_is_shown_with_what_is_known() {
     world.agent().pays(&quote).await;
     world.no_faults();
     let ani = world.coded(Role::Auditor, "ani", 0).await;
-    ani.signs_in(&world).await.says("Perkara terbuka 1");
+    ani.signs_in().await.says("Perkara terbuka 1");
     let list = ani.opens("/kantor/perkara").await;
     list.says("INTEGRITY_HOLD");
     let (_, rest) = list.html.split_once("href=\"/kantor/perkara/").unwrap();
@@ -142,7 +142,7 @@ async fn what_one_proposes_another_approves_with_a_code() {
         (world.coded(Role::Bapenda, "wati", 0).await, world.coded(Role::Admin, "budi", 0).await);
     let ani = world.coded(Role::Auditor, "ani", 0).await;
     for who in [&wati, &budi, &ani] {
-        who.signs_in(&world).await;
+        who.signs_in().await;
     }
     let id = proposed(&world, &wati).await;
     let (before, _) = world.agent().float().await;
@@ -178,7 +178,7 @@ async fn what_one_proposes_another_approves_with_a_code() {
 async fn an_admin_adds_people_and_ends_their_access() {
     let world = World::new().await;
     let budi = world.coded(Role::Admin, "budi", 0).await;
-    budi.signs_in(&world).await;
+    budi.signs_in().await;
     let page = budi.opens("/kantor/orang").await;
     let add = async |name: &str, role: &str, outlet: &str| {
         let code = world.code(&budi.secret);
@@ -225,8 +225,8 @@ async fn an_admin_resets_a_second_factor_but_not_the_own_access() {
     let world = World::new().await;
     let (budi, wati) =
         (world.coded(Role::Admin, "budi", 0).await, world.coded(Role::Bapenda, "wati", 0).await);
-    budi.signs_in(&world).await;
-    wati.signs_in(&world).await;
+    budi.signs_in().await;
+    wati.signs_in().await;
     let page = budi.opens("/kantor/orang").await;
     let id = async |name: &'static str| -> String {
         sqlx::query_scalar("SELECT person_id::text FROM person WHERE username = $1")

@@ -36,7 +36,7 @@ async fn does(supervisor: &Cashier, path: &str, device: &[(&'static str, String)
 async fn a_new_device_waits_until_the_supervisor_admits_it() {
     let world = World::new().await;
     let (siti, nur) = (world.cashier(0, "siti").await, world.coded(Role::Penyelia, "nur", 0).await);
-    nur.signs_in(&world).await;
+    nur.signs_in().await;
     siti.signs_in().await;
     let switched =
         does(&nur.browser, "/perangkat/aturan", &[("izin", "ya".into()), ("perangkat", String::new())]).await;
@@ -78,7 +78,7 @@ async fn a_wrong_password_leaves_no_device_waiting_and_a_waiting_one_is_no_known
     let world = World::new().await;
     let (siti, nur) = (world.cashier(0, "siti").await, world.coded(Role::Penyelia, "nur", 0).await);
     asks_for_admission(&world, 0).await;
-    nur.signs_in(&world).await;
+    nur.signs_in().await;
     assert_eq!(siti.tries("siti", "salah sekali").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(nur.opens("/perangkat").await.field("perangkat"), None);
     waits(&siti).await;
@@ -97,8 +97,8 @@ async fn another_outlets_device_looks_like_none_and_cashiers_have_no_such_page()
     let (nur, ani) =
         (world.coded(Role::Penyelia, "nur", 0).await, world.coded(Role::Penyelia, "ani", 1).await);
     asks_for_admission(&world, 0).await;
-    nur.signs_in(&world).await;
-    ani.signs_in(&world).await;
+    nur.signs_in().await;
+    ani.signs_in().await;
     budi.signs_in().await;
     waits(&siti).await;
     let device = first_device(&nur.opens("/perangkat").await);

@@ -8,3 +8,4 @@ mod sale;
 mod second_factor;
 mod sign_in;
 mod throttle;
+mod tree;

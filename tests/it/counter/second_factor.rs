@@ -36,8 +36,8 @@ async fn everybody_but_the_cashier_sets_a_second_factor_before_anything_else() {
         let home = browser.follows(&right).await;
         assert_eq!((home.status, &*home.path), (StatusCode::OK, first_page(role)), "{}", home.text());
         assert!(!browser.opens("/akun").await.html.contains("/akun/pin"), "no PIN beside it");
-        let coded = Coded { browser: browser.elsewhere(), secret };
-        assert_eq!(coded.signs_in(&world).await.path, first_page(role));
+        let coded = Coded::with(browser.elsewhere(), &secret, &world);
+        assert_eq!(coded.signs_in().await.path, first_page(role));
     }
     let set = "SELECT count(*) FROM audit_event WHERE action = 'set second factor'";
     assert_eq!(world.count(set).await, 4);
@@ -88,7 +88,7 @@ async fn a_code_is_good_once_at_however_many_gateways_and_one_step_off() {
     let world = World::new().await;
     let wati = world.coded(Role::Bapenda, "wati", 0).await;
     let (_, running, sister) = world.sister().await;
-    wati.signs_in(&world).await;
+    wati.signs_in().await;
     let used = world.code_again(&wati.secret);
     let (one, other) = (wati.browser.elsewhere(), wati.browser.elsewhere().at(&sister));
     let asked = one.follows(&one.tries("wati", PASSWORD).await).await;
@@ -133,7 +133,7 @@ async fn who_guesses_codes_waits_longer_and_longer_and_the_owner_is_not_locked_o
     let noted = "SELECT count(*) FROM audit_event WHERE action = 'gave wrong code'";
     assert_eq!(world.count(noted).await, seen);
     world.clock.shift(TimeDelta::seconds(61));
-    assert_eq!(wati.signs_in(&world).await.path, "/kantor");
+    assert_eq!(wati.signs_in().await.path, "/kantor");
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_right_password_does_not_free_the_way_for_guesses() {
 async fn a_reset_ends_every_sign_in_and_the_next_one_sets_another() {
     let world = World::new().await;
     let wati = world.coded(Role::Auditor, "wati", 0).await;
-    wati.signs_in(&world).await;
+    wati.signs_in().await;
     let mut transaction = world.app.db.workers.begin().await.unwrap();
     let person = agents::person_by_name(&mut transaction, "wati").await.unwrap().unwrap();
     let now = world.clock.now();

@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use samsat_gateway::agents::{self, NewPerson, Role};
 
 use super::agent::{Client, Vehicle};
+use super::coded::Codes;
 use super::world::World;
 
 /// The password of every operator of these tests.
@@ -67,6 +68,8 @@ pub struct Cashier {
     http: reqwest::Client,
     cookies: Mutex<BTreeMap<String, String>>,
     addresses: Mutex<Vec<String>>,
+    /// Makes codes, for a supervisor.
+    pub(super) code: Option<Codes>,
 }
 
 impl Cashier {
@@ -78,12 +81,13 @@ impl Cashier {
             http: browser(),
             cookies: Mutex::default(),
             addresses: Mutex::default(),
+            code: None,
         }
     }
 
     /// Another browser, without any cookie.
     pub fn elsewhere(&self) -> Self {
-        Self::new(&self.username, &self.base)
+        Self { code: self.code.clone(), ..Self::new(&self.username, &self.base) }
     }
 
     /// Every address that this browser has asked for or been shown: links, forms, redirects.
@@ -193,11 +197,15 @@ impl Cashier {
         self.sends(&form, "/masuk", &[("nama", username), ("sandi", password)]).await
     }
 
-    /// Signs in; the counter's first page.
+    /// Signs in, a supervisor with a code too; the counter's first page.
     pub async fn signs_in(&self) -> Page {
         let answer = self.tries(&self.username, PASSWORD).await;
         assert_eq!((answer.status.as_u16(), answer.location()), (303, "/"), "{}", answer.text());
-        let page = self.follows(&answer).await;
+        let mut page = self.follows(&answer).await;
+        if let Some(codes) = self.code.as_ref().filter(|_| page.path == "/kode") {
+            let answer = self.sends(&page, "/kode", &[("kode", &codes.next())]).await;
+            page = self.follows(&answer).await;
+        }
         assert_eq!(page.status, StatusCode::OK, "{}", page.text());
         page
     }
@@ -295,7 +303,12 @@ impl World {
             outlet: Some(agent.agent_id),
             ..NewPerson::named(username, &hash, role)
         };
-        agents::add_person(&mut connection, &new, self.clock.now()).await.expect("a person");
-        Cashier::new(username, &self.agents[outlet].base)
+        let person = agents::add_person(&mut connection, &new, self.clock.now()).await.expect("a person");
+        let code = if role.needs_second_factor() {
+            Some(Codes::of(self, &mut connection, person.person_id).await)
+        } else {
+            None
+        };
+        Cashier { code, ..Cashier::new(username, &self.agents[outlet].base) }
     }
 }

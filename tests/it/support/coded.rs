@@ -1,7 +1,8 @@
 //! People with a second factor: supervisors, officers, auditors, admins; their browsers and their codes.
 
-use reqwest::StatusCode;
 use samsat_gateway::agents::{self, NewPerson, Role};
+use samsat_gateway::domain::{Clock, PersonId};
+use sqlx::PgConnection;
 use totp_rs::{Builder, Secret};
 
 use super::cashier::{Cashier, PASSWORD, Page};
@@ -10,8 +11,41 @@ use super::world::World;
 /// Somebody who signs in with password and code.
 pub struct Coded {
     pub browser: Cashier,
-    /// Base 32; empty before the second factor is set.
+    /// Base 32.
     pub secret: String,
+}
+
+/// An authenticator app with one secret.
+#[derive(Clone)]
+pub struct Codes {
+    secret: String,
+    clock: Clock,
+}
+
+impl Codes {
+    /// Of a secret in base 32, spaces or not.
+    pub fn with(secret: &str, world: &World) -> Self {
+        Self { secret: secret.replace(' ', ""), clock: world.clock.clone() }
+    }
+
+    /// Sets a person's second factor.
+    pub async fn of(world: &World, connection: &mut PgConnection, id: PersonId) -> Self {
+        let at = world.clock.now();
+        Self::with(&world.app.sign_ins.enrol(connection, id, at).await.expect("a secret"), world)
+    }
+
+    /// A code that has not been used: half a minute later than the one before.
+    pub fn next(&self) -> String {
+        self.clock.shift(chrono::TimeDelta::seconds(30));
+        self.now()
+    }
+
+    /// The code of this very moment, used or not.
+    pub fn now(&self) -> String {
+        let secret = Secret::try_from_base32(&self.secret).expect("base 32");
+        let totp = Builder::new().with_secret(secret).build().expect("a secret of 160 bits");
+        totp.generate(u64::try_from(self.clock.now().timestamp()).expect("after 1970")).to_string()
+    }
 }
 
 impl World {
@@ -21,9 +55,8 @@ impl World {
         let mut connection = self.app.db.workers.acquire().await.expect("a connection");
         let person =
             agents::person_by_name(&mut connection, username).await.expect("a row").expect("a person");
-        let at = self.clock.now();
-        let secret = self.app.sign_ins.enrol(&mut connection, person.person_id, at).await.expect("a secret");
-        Coded { browser, secret }
+        let codes = Codes::of(self, &mut connection, person.person_id).await;
+        Coded::with(browser, &codes.secret, self)
     }
 
     /// The same before the second factor is set.
@@ -39,32 +72,29 @@ impl World {
         Cashier::new(username, &self.agent().base)
     }
 
-    /// A code that has not been used: half a minute later than the one before.
+    /// A code of a secret that has not been used: half a minute later than the one before.
     pub fn code(&self, secret: &str) -> String {
-        self.clock.shift(chrono::TimeDelta::seconds(30));
-        self.code_again(secret)
+        Codes::with(secret, self).next()
     }
 
     /// The code of this very moment, used or not.
     pub fn code_again(&self, secret: &str) -> String {
-        let secret = Secret::try_from_base32(secret.replace(' ', "")).expect("base 32");
-        let totp = Builder::new().with_secret(secret).build().expect("a secret of 160 bits");
-        totp.generate(u64::try_from(self.clock.now().timestamp()).expect("after 1970")).to_string()
+        Codes::with(secret, self).now()
     }
 }
 
 impl Coded {
+    /// A browser whose owner has that secret in an app.
+    pub fn with(mut browser: Cashier, secret: &str, world: &World) -> Self {
+        let codes = Codes::with(secret, world);
+        let secret = codes.secret.clone();
+        browser.code = Some(codes);
+        Self { browser, secret }
+    }
+
     /// Signs in with password and code; the first page after that.
-    pub async fn signs_in(&self, world: &World) -> Page {
-        let answer = self.browser.tries(&self.browser.username, PASSWORD).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-        let asked = self.browser.follows(&answer).await;
-        assert_eq!(asked.path, "/kode", "{}", asked.text());
-        let answer = self.browser.sends(&asked, "/kode", &[("kode", &world.code(&self.secret))]).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-        let page = self.browser.follows(&answer).await;
-        assert_eq!(page.status, StatusCode::OK, "{} {}", page.path, page.text());
-        page
+    pub async fn signs_in(&self) -> Page {
+        self.browser.signs_in().await
     }
 
     pub async fn opens(&self, path: &str) -> Page {

@@ -17,7 +17,7 @@ mod world;
 
 pub use agent::{Answer, Client, Quote, Vehicle};
 pub use cashier::{Cashier, PASSWORD, Page};
-pub use coded::Coded;
+pub use coded::{Coded, Codes};
 pub use database::Database;
 pub use line::Mode;
 pub use trouble::hang_up;

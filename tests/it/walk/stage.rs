@@ -129,7 +129,7 @@ async fn signed_in(world: &World, role: Role, own: &Things) -> Actor {
         (kasir, page)
     } else {
         let coded = world.coded(role, &name, 0).await;
-        let page = coded.signs_in(world).await;
+        let page = coded.signs_in().await;
         (coded.browser, page)
     };
     let csrf = page.field("csrf").unwrap();
