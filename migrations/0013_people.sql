@@ -1,7 +1,8 @@
 -- People beyond the counter. Everybody but the cashier signs in with a second factor (RFC 6238): its secret is kept sealed
 -- (AES-256-GCM, bound to the person), the last used step makes a code work once. A session begins half when a code is still
 -- to come. An outlet may ask that its supervisor admits each new device of a cashier. And a pesantren stands above its
--- outlets. The ALTERs lock their tables for a moment; each has a row a person, a device, a sign-in or an outlet.
+-- outlets. A proposal may end unapproved, for good. The ALTERs lock their tables for a moment; each has a row a person, a
+-- device, a sign-in, an outlet or a proposal.
 
 ALTER TABLE person ADD COLUMN totp_secret bytea;            -- sealed; null until enrolled
 ALTER TABLE person ADD COLUMN totp_since timestamptz;       -- enrolled
@@ -34,7 +35,24 @@ UPDATE agent SET nspp = NULL WHERE nspp = '';
 ALTER TABLE agent ADD CONSTRAINT agent_of_pesantren FOREIGN KEY (nspp) REFERENCES pesantren;
 CREATE INDEX agent_nspp ON agent (nspp) WHERE nspp IS NOT NULL;
 
+ALTER TABLE proposal ADD COLUMN refused_by uuid REFERENCES person;
+ALTER TABLE proposal ADD COLUMN refused_at timestamptz;
+ALTER TABLE proposal ADD COLUMN refusal text CONSTRAINT proposal_refusal_length CHECK (length(refusal) BETWEEN 1 AND 200);
+ALTER TABLE proposal ADD CONSTRAINT proposal_refusal_whole
+  CHECK ((refused_by IS NULL) = (refused_at IS NULL) AND (refused_by IS NULL) = (refusal IS NULL));
+ALTER TABLE proposal ADD CONSTRAINT proposal_ends_once CHECK (approved_by IS NULL OR refused_by IS NULL);
+
+CREATE OR REPLACE FUNCTION proposal_is_fixed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.approved_at IS NOT NULL OR OLD.refused_at IS NOT NULL OR (NEW.proposal_id, NEW.kind, NEW.subject, NEW.terms, NEW.proposed_by, NEW.proposed_at)
+     IS DISTINCT FROM (OLD.proposal_id, OLD.kind, OLD.subject, OLD.terms, OLD.proposed_by, OLD.proposed_at) THEN
+    RAISE EXCEPTION 'proposal % is fixed', OLD.proposal_id USING ERRCODE = 'restrict_violation', CONSTRAINT = 'proposal_is_fixed';
+  END IF;
+  RETURN NEW;
+END $$;
+
 GRANT SELECT, INSERT ON pesantren TO samsat_app;
+GRANT UPDATE (refused_by, refused_at, refusal) ON proposal TO samsat_app;
 GRANT UPDATE (name) ON pesantren TO samsat_app;
 GRANT UPDATE (totp_secret, totp_since, totp_last_step) ON person TO samsat_app;
 GRANT UPDATE (code_at, enrolling) ON person_session TO samsat_app;

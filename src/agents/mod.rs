@@ -31,7 +31,8 @@ pub use device::{
 pub use operator::{Member, Operator, SecondFactor, Session, SessionLine, SignIn};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PIN_DIGITS, Unfit, fit_password};
 pub use proposal::{
-    Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, may_decide, propose,
+    Proposal, ProposalError, ProposalKind, REFUSAL_MAX, load_for_approval, mark_approved, may_decide,
+    propose, refuse,
 };
 pub use roster::{
     OutletLine, PersonLine, PesantrenBranch, ProposalLine, outlets, people, person_line, proposal_line, tree,

@@ -8,6 +8,9 @@ use super::{Person, Role};
 use crate::db;
 use crate::domain::{ProposalId, Timestamp};
 
+/// Characters of a refusal's reason.
+pub const REFUSAL_MAX: usize = 200;
+
 /// What is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProposalKind {
@@ -65,6 +68,9 @@ pub enum ProposalError {
     /// It has been approved before.
     #[error("ALREADY_APPROVED: this proposal has been carried out")]
     AlreadyApproved,
+    /// Somebody has refused it, or its own author has taken it back.
+    #[error("REFUSED: this proposal was refused")]
+    Refused,
     /// The deposit backs another top-up.
     #[error("DEPOSIT_USED: this bank deposit backs another top-up")]
     DepositUsed,
@@ -124,7 +130,7 @@ pub async fn load_for_approval(
 ) -> Result<Proposal, ProposalError> {
     may_decide(by)?;
     let row = sqlx::query!(
-        "SELECT p.kind, p.subject, p.terms, p.proposed_by, p.approved_at, m.username
+        "SELECT p.kind, p.subject, p.terms, p.proposed_by, p.approved_at, p.refused_at, m.username
          FROM proposal p JOIN person m ON m.person_id = p.proposed_by WHERE p.proposal_id = $1 FOR UPDATE OF p",
         proposal_id.0
     )
@@ -133,6 +139,9 @@ pub async fn load_for_approval(
     .ok_or(ProposalError::NotFound)?;
     if row.approved_at.is_some() {
         return Err(ProposalError::AlreadyApproved);
+    }
+    if row.refused_at.is_some() {
+        return Err(ProposalError::Refused);
     }
     if row.proposed_by == by.person_id.0 {
         return Err(ProposalError::SamePerson);
@@ -173,5 +182,54 @@ pub async fn mark_approved(
         facts,
     );
     crate::audit::append(connection, &[event]).await?;
+    Ok(())
+}
+
+/// Ends a proposal unapproved, in the caller's transaction: another person refuses it, or its author takes it back. It
+/// moves nothing, and cannot be approved any more; a bank deposit that it names stays its own.
+///
+/// # Errors
+/// [`ProposalError`] when there is none, it has ended, or this person may not.
+pub async fn refuse(
+    connection: &mut PgConnection,
+    proposal_id: ProposalId,
+    by: &Person,
+    reason: &str,
+    at: Timestamp,
+) -> Result<(), ProposalError> {
+    may_decide(by)?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REFUSAL_MAX {
+        return Err(ProposalError::Terms("REASON: a refusal says why, in 1 to 200 characters".to_owned()));
+    }
+    let row = sqlx::query!(
+        "SELECT approved_at, refused_at FROM proposal WHERE proposal_id = $1 FOR UPDATE",
+        proposal_id.0
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or(ProposalError::NotFound)?;
+    if row.approved_at.is_some() {
+        return Err(ProposalError::AlreadyApproved);
+    }
+    if row.refused_at.is_some() {
+        return Err(ProposalError::Refused);
+    }
+    sqlx::query!(
+        "UPDATE proposal SET refused_by = $2, refused_at = $3, refusal = $4 WHERE proposal_id = $1",
+        proposal_id.0,
+        by.person_id.0,
+        at,
+        reason
+    )
+    .execute(&mut *connection)
+    .await?;
+    let facts = serde_json::json!({"reason": reason});
+    let actor = format!("person:{}", by.username);
+    crate::audit::append(
+        connection,
+        &[crate::audit::Event::new(at, &actor, "refused", proposal_id.0, facts)],
+    )
+    .await?;
     Ok(())
 }

@@ -183,9 +183,11 @@ pub struct ProposalLine {
     pub proposed_at: Timestamp,
     /// Who approved it, once somebody has.
     pub approved_by: Option<String>,
+    /// Who refused it or took it back, once somebody has, and why.
+    pub refused: Option<(String, String)>,
 }
 
-/// Proposals that nobody has approved, oldest first. At most 200.
+/// Proposals that nobody has approved or refused, oldest first. At most 200.
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.

@@ -108,12 +108,13 @@ pub(super) async fn proposals(
     id: Option<Uuid>,
 ) -> Result<Vec<ProposalLine>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT p.proposal_id, p.kind, p.subject, p.terms, p.proposed_at, m.username, b.username AS \"approved_by?\",
+        "SELECT p.proposal_id, p.kind, p.subject, p.terms, p.proposed_at, m.username, b.username AS \"approved_by?\", r.username AS \"refused_by?\", p.refusal,
                 a.agent_code AS \"agent_code?\", a.name AS \"agent_name?\"
          FROM proposal p JOIN person m ON m.person_id = p.proposed_by
          LEFT JOIN person b ON b.person_id = p.approved_by
+         LEFT JOIN person r ON r.person_id = p.refused_by
          LEFT JOIN agent a ON p.kind = 'topup' AND a.agent_id = p.subject
-         WHERE p.proposal_id = $1 OR ($1::uuid IS NULL AND p.approved_at IS NULL)
+         WHERE p.proposal_id = $1 OR ($1::uuid IS NULL AND p.approved_at IS NULL AND p.refused_at IS NULL)
          ORDER BY p.proposed_at, p.proposal_id LIMIT $2",
         id,
         PROPOSALS_MAX
@@ -129,6 +130,7 @@ pub(super) async fn proposals(
         proposed_by: r.username,
         proposed_at: r.proposed_at,
         approved_by: r.approved_by,
+        refused: r.refused_by.zip(r.refusal),
     });
     Ok(line.collect())
 }

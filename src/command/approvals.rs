@@ -109,6 +109,29 @@ pub(crate) struct Approve {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Refuse {
+    proposal_id: ProposalId,
+    /// Why it is not wanted.
+    #[arg(long)]
+    reason: String,
+    #[arg(long)]
+    by: String,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn refuse(command: Refuse) -> anyhow::Result<ExitCode> {
+    let gateway = super::gateway().await?;
+    let mut transaction = gateway.app.db.workers.begin().await?;
+    let person = super::acting(&mut transaction, &command.by).await?;
+    let now = Clock::system().now();
+    agents::refuse(&mut transaction, command.proposal_id, &person, &command.reason, now).await?;
+    transaction.commit().await?;
+    super::print(command.json, &json!({"proposal_id": command.proposal_id, "refused_by": command.by}))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 pub(super) async fn propose(command: Propose) -> anyhow::Result<ExitCode> {
     let gateway = super::gateway().await?;
     let app = &gateway.app;

@@ -63,6 +63,8 @@ enum Command {
     Propose(approvals::Propose),
     /// Approve and carry out what somebody else proposed.
     Approve(approvals::Approve),
+    /// Refuse what somebody else proposed, or take one's own proposal back; it moves nothing and ends there.
+    Refuse(approvals::Refuse),
     /// What people must settle.
     #[command(subcommand)]
     Case(cases::CaseCommand),
@@ -101,6 +103,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Receipt(command) => receipts::run(command),
         Command::Propose(command) => approvals::propose(command).await,
         Command::Approve(command) => approvals::approve(command).await,
+        Command::Refuse(command) => approvals::refuse(command).await,
         Command::Case(command) => cases::case(command).await,
         Command::Audit(command) => cases::audit(command).await,
         Command::Agent(command) => admin::agent(command).await,

@@ -255,3 +255,82 @@ async fn an_admin_resets_a_second_factor_but_not_the_own_access() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[tokio::test]
+async fn a_proposal_ends_by_a_refusal_or_by_its_author_and_moves_nothing() {
+    let world = World::new().await;
+    let (wati, budi) =
+        (world.coded(Role::Bapenda, "wati", 0).await, world.coded(Role::Admin, "budi", 0).await);
+    wati.signs_in().await;
+    budi.signs_in().await;
+    let before = world.agent().float().await;
+    let id = proposed(&world, &wati).await;
+    let path = format!("/kantor/usul/{id}/tolak");
+    let page = budi.opens(&format!("/kantor/usul/{id}")).await;
+    budi.browser.sends(&page, &path, &[("alasan", " ")]).await.says("Mohon tulis alasannya");
+    let refused = budi.browser.sends(&page, &path, &[("alasan", "jumlah tidak cocok")]).await;
+    budi.browser.follows(&refused).await.says("DITOLAK oleh budi: jumlah tidak cocok");
+    wati.opens("/kantor/usul").await.says("Tidak ada usul yang menunggu.");
+    approves(&world, &budi, &id).await.says("sudah ditolak");
+    budi.browser.sends(&page, &path, &[("alasan", "lagi")]).await.says("sudah ditolak");
+    assert_eq!(world.agent().float().await, before);
+    let (payment, _, _) = paid(&world, world.agent()).await;
+    let page = wati.opens(&format!("/kantor/pembayaran/{payment}")).await;
+    let fields = [("keputusan", "reversal"), ("alasan", "WRONG_VEHICLE")];
+    let own = wati.browser.sends(&page, &format!("/kantor/pembayaran/{payment}/usul"), &fields).await;
+    let own = own.location().to_owned();
+    let page = wati.opens(&own).await;
+    wati.browser.sends(&page, &format!("{own}/tolak"), &[("alasan", "keliru")]).await;
+    wati.opens(&own).await.says("DITARIK KEMBALI oleh wati: keliru");
+    assert_eq!(
+        (events(&world, "person:budi", "refused").await, events(&world, "person:wati", "refused").await),
+        (1, 1)
+    );
+    assert_eq!(world.agent().reads(&payment).await.state(), "confirmed");
+    let both = sqlx::query(
+        "UPDATE proposal SET approved_by = refused_by, approved_at = now() WHERE refused_at IS NOT NULL",
+    );
+    assert!(both.execute(&mut world.admin_connection().await).await.is_err(), "it is fixed");
+    world.verified().await;
+}
+
+#[tokio::test]
+async fn an_officer_proposes_and_an_admin_carries_out() {
+    let world = World::new().await;
+    let (wati, budi) =
+        (world.coded(Role::Bapenda, "wati", 0).await, world.coded(Role::Admin, "budi", 0).await);
+    let ani = world.coded(Role::Auditor, "ani", 0).await;
+    for who in [&wati, &budi, &ani] {
+        who.signs_in().await;
+    }
+    let (payment, _, _) = paid(&world, world.agent()).await;
+    let path = format!("/kantor/pembayaran/{payment}");
+    let forms = ani.opens(&path).await.html.contains(&format!("action=\"{path}/usul\""));
+    assert!(!forms, "an auditor proposes nothing");
+    let page = wati.opens(&path).await;
+    page.says("Batalkan pembayaran ini");
+    let propose = async |decision: &str, reason: &str| {
+        let fields = [("keputusan", decision), ("alasan", reason)];
+        wati.browser.sends(&page, &format!("{path}/usul"), &fields).await
+    };
+    propose("reversal", "").await.says("Mohon tulis alasannya");
+    propose("close", "x").await.says("tidak dapat dijalankan");
+    let proposal = propose("reversal", "WRONG_VEHICLE").await.location().to_owned();
+    let id = proposal.rsplit('/').next().unwrap();
+    let done = approves(&world, &budi, id).await;
+    assert_eq!(done.location(), proposal, "{}", done.text());
+    world.settle_doubts().await;
+    assert_eq!(world.agent().reads(&payment).await.state(), "reversed");
+    budi.opens(&proposal).await.says("DISETUJUI oleh budi");
+    let quote = world.agent().looks_up(&world.vehicle()).await;
+    world.fault("BAPENDA", "payment", "wrong_amount");
+    world.agent().pays(&quote).await;
+    world.no_faults();
+    let list = wati.opens("/kantor/perkara").await;
+    let (_, rest) = list.html.split_once("href=\"/kantor/perkara/").unwrap();
+    let case = format!("/kantor/perkara/{}", rest.split('"').next().unwrap());
+    let page = wati.opens(&case).await;
+    let closing = wati.browser.sends(&page, &format!("{case}/usul"), &[("alasan", "sudah jelas")]).await;
+    wati.opens(closing.location()).await.says("Tutup perkara");
+    world.verified().await;
+}

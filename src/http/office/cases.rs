@@ -8,7 +8,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::guard::{AsReader, person};
-use super::{Frame, Sorry, moment, page};
+use super::{Frame, Seat, Sorry, moment, page};
+use crate::agents::Role;
 use crate::cases::{self, Case};
 use crate::domain::CaseId;
 use crate::http::App;
@@ -81,6 +82,8 @@ struct CasePage {
     facts: String,
     closed_at: Option<String>,
     resolution: Option<String>,
+    may_propose: bool,
+    refused: Option<&'static str>,
 }
 
 /// `GET /kantor/perkara/{case_id}`
@@ -92,13 +95,25 @@ pub(in crate::http) async fn case(
     AsReader(at): AsReader,
     PathOf(id): PathOf<Uuid>,
 ) -> Result<Response, Sorry> {
+    shown(&app, &at, id, (StatusCode::OK, None)).await
+}
+
+/// The page, with why a proposal was turned down.
+pub(super) async fn shown(
+    app: &App,
+    at: &Seat,
+    id: Uuid,
+    (status, refused): (StatusCode, Option<&'static str>),
+) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
     let case = cases::find(&mut connection, CaseId(id)).await?.ok_or_else(Sorry::absent)?;
-    let caller = Caller::Person(person(&at));
-    note_reading(&mut connection, &app, &caller, ("read case", id), json!({})).await?;
+    let caller = Caller::Person(person(at));
+    note_reading(&mut connection, app, &caller, ("read case", id), json!({})).await?;
     drop(connection);
     let template = CasePage {
-        frame: Frame::at(&at),
+        frame: Frame::at(at),
+        may_propose: at.member().role == Role::Bapenda && case.closed_at.is_none(),
+        refused,
         line: Line::of(&case),
         payment_id: case.payment_id,
         line_key: case.line_key,
@@ -107,5 +122,5 @@ pub(in crate::http) async fn case(
         closed_at: case.closed_at.as_deref().map(moment),
         resolution: case.resolution,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(page(status, &template))
 }

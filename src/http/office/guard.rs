@@ -17,6 +17,9 @@ pub(in crate::http) struct AsReader(pub(super) Seat);
 /// Who proposes and approves: officers and admins.
 pub(in crate::http) struct AsDecider(pub(super) Seat);
 
+/// Bapenda's staff alone.
+pub(in crate::http) struct AsOfficer(pub(super) Seat);
+
 /// Who looks after people and outlets.
 pub(in crate::http) struct AsAdmin(pub(super) Seat);
 
@@ -41,6 +44,7 @@ lets_in! {
     AtOffice: Bapenda | Auditor | Admin;
     AsReader: Bapenda | Auditor;
     AsDecider: Bapenda | Admin;
+    AsOfficer: Bapenda;
     AsAdmin: Admin;
 }
 

@@ -13,6 +13,7 @@ mod outlets;
 mod payments;
 mod people;
 mod proposals;
+mod propose;
 mod reconciliations;
 mod trail;
 
@@ -21,7 +22,8 @@ pub(super) use home::home;
 pub(super) use outlets::outlets;
 pub(super) use payments::{payment, search, search_form};
 pub(super) use people::{act as act_on_person, add as add_person, people};
-pub(super) use proposals::{approve, proposal, proposals};
+pub(super) use proposals::{approve, proposal, proposals, refuse};
+pub(super) use propose::{propose_about_payment, propose_to_close};
 pub(super) use reconciliations::{export as export_reconciliation, reconciliation, reconciliations};
 pub(super) use trail::{trail, trail_form};
 

@@ -9,7 +9,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::guard::{AsReader, person};
+use super::proposals::decided;
+use super::propose::REVERSAL;
 use super::{Frame, Seat, Sorry, date_of, moment, page, told};
+use crate::agents::Role;
 use crate::domain::{PaymentId, Plate, Rupiah};
 use crate::http::App;
 use crate::http::api::note_reading;
@@ -17,7 +20,7 @@ use crate::http::api::receipts::{Search, searched};
 use crate::http::auth::Caller;
 use crate::http::body::PathOf;
 use crate::http::counter::{Sent, state_word};
-use crate::payment::{PaymentView, Scope};
+use crate::payment::{PaymentView, Scope, StateName};
 use crate::receipt::{self, Kind, StoredReceipt};
 
 /// Receipts on one page.
@@ -129,6 +132,9 @@ struct PaymentPage {
     amount: String,
     taken_at: String,
     confirmed_at: Option<String>,
+    /// What an officer may propose: the word in the form, and what it means.
+    proposals: Vec<(&'static str, &'static str)>,
+    refused: Option<&'static str>,
 }
 
 /// `GET /kantor/pembayaran/{payment_id}`
@@ -140,14 +146,27 @@ pub(in crate::http) async fn payment(
     AsReader(at): AsReader,
     PathOf(id): PathOf<Uuid>,
 ) -> Result<Response, Sorry> {
+    shown(&app, &at, id, (StatusCode::OK, None)).await
+}
+
+/// The page, with why a proposal was turned down.
+pub(super) async fn shown(
+    app: &App,
+    at: &Seat,
+    id: Uuid,
+    (status, refused): (StatusCode, Option<&'static str>),
+) -> Result<Response, Sorry> {
     let payment = app.payments.view(Scope::All, PaymentId(id)).await?.ok_or_else(Sorry::absent)?;
     let mut connection = app.db.requests.acquire().await?;
-    let caller = Caller::Person(person(&at));
-    note_reading(&mut connection, &app, &caller, ("read payment", id), json!({})).await?;
+    let caller = Caller::Person(person(at));
+    note_reading(&mut connection, app, &caller, ("read payment", id), json!({})).await?;
     drop(connection);
+    let officer = at.member().role == Role::Bapenda;
     let (word, tone) = state_word(payment.state);
     let template = PaymentPage {
-        frame: Frame::at(&at),
+        frame: Frame::at(at),
+        proposals: if officer { proposals_for(payment.state) } else { vec![] },
+        refused,
         word,
         tone,
         amount: Rupiah::new(payment.amount).unwrap_or_default().to_string(),
@@ -155,5 +174,20 @@ pub(in crate::http) async fn payment(
         confirmed_at: payment.confirmed_at.as_deref().map(moment),
         payment,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(page(status, &template))
+}
+
+/// What two people can do about a payment in that state, but for what rests on an assessment or a stored answer.
+fn proposals_for(state: StateName) -> Vec<(&'static str, &'static str)> {
+    let words: &[&'static str] = match state {
+        StateName::Confirmed => &[REVERSAL],
+        StateName::Held | StateName::InDoubt => &["paid-elsewhere", "reverse"],
+        StateName::IntegrityHold => &["ask", "refuse", "reverse"],
+        StateName::Refused => &["repost", "reverse"],
+        StateName::Reversing | StateName::Reversed => &[],
+    };
+    let named = |word: &&'static str| {
+        (*word, if *word == REVERSAL { "Batalkan pembayaran ini" } else { decided(word) })
+    };
+    words.iter().map(named).collect()
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::guard::{AsDecider, AtOffice, person};
 use super::{Frame, Seat, Sorry, code_refusal, page, see, told};
-use crate::agents::{self, CODE_DIGITS, Deposit, ProposalError, ProposalLine, Role};
+use crate::agents::{self, CODE_DIGITS, Deposit, ProposalError, ProposalLine, REFUSAL_MAX, Role};
 use crate::domain::ProposalId;
 use crate::http::App;
 use crate::http::body::PathOf;
@@ -34,6 +34,7 @@ struct ProposalPage {
     may_decide: bool,
     refused: Option<String>,
     digits: usize,
+    reason_max: usize,
 }
 
 struct Shown {
@@ -47,7 +48,15 @@ struct Shown {
     proposed_by: String,
     proposed_at: String,
     approved_by: Option<String>,
+    refused: Option<(String, String)>,
     raw: String,
+}
+
+impl Shown {
+    /// Nobody has approved or refused it.
+    const fn waits(&self) -> bool {
+        self.approved_by.is_none() && self.refused.is_none()
+    }
 }
 
 impl Shown {
@@ -70,6 +79,7 @@ impl Shown {
             proposed_by: line.proposed_by.clone(),
             proposed_at: told(line.proposed_at),
             approved_by: line.approved_by.clone(),
+            refused: line.refused.clone(),
             raw: serde_json::to_string_pretty(&line.terms).unwrap_or_default(),
         }
     }
@@ -90,7 +100,7 @@ fn deposit(terms: &Value) -> Vec<(&'static str, String)> {
 }
 
 /// A decision in plain words.
-fn decided(decision: &str) -> &'static str {
+pub(super) fn decided(decision: &str) -> &'static str {
     match decision {
         "ask" => "Tanyakan lagi dan percayai jawaban yang ditandatangani",
         "refuse" => "Tanyakan lagi, dan tolak bila terbukti tidak dibukukan",
@@ -147,6 +157,7 @@ async fn shown(
         may_decide: matches!(at.member().role, Role::Bapenda | Role::Admin),
         refused,
         digits: CODE_DIGITS,
+        reason_max: REFUSAL_MAX,
     };
     Ok(page(status, &template))
 }
@@ -185,12 +196,48 @@ pub(in crate::http) async fn approve(
     }
 }
 
-/// Why an approval is refused, in words.
-fn said(error: &ProposalError) -> &'static str {
+/// Why it is not wanted.
+#[derive(Deserialize)]
+pub(in crate::http) struct Refusal {
+    alasan: String,
+}
+
+/// `POST /kantor/usul/{proposal_id}/tolak`: another person refuses it, or its author takes it back. Moves nothing.
+///
+/// # Errors
+/// When there is none, or the database fails.
+pub(in crate::http) async fn refuse(
+    State(app): State<App>,
+    AsDecider(at): AsDecider,
+    PathOf(id): PathOf<Uuid>,
+    Sent(form): Sent<Refusal>,
+) -> Result<Response, Sorry> {
+    let mut transaction = app.db.requests.begin().await?;
+    let (by, now) = (person(&at), app.clock.now());
+    match agents::refuse(&mut transaction, ProposalId(id), &by, &form.alasan, now).await {
+        Ok(()) => {
+            transaction.commit().await?;
+            Ok(see(&format!("/kantor/usul/{id}")))
+        }
+        Err(ProposalError::NotFound) => Err(Sorry::absent()),
+        Err(ProposalError::Sql(error)) => Err(error.into()),
+        Err(error) => {
+            drop(transaction);
+            shown(&app, &at, id, (StatusCode::CONFLICT, Some(said(&error).to_owned()))).await
+        }
+    }
+}
+
+/// Why a proposal, an approval or a refusal is turned down, in words.
+pub(super) fn said(error: &ProposalError) -> &'static str {
     match error {
         ProposalError::SamePerson => "Usul ini Anda buat sendiri. Yang menyetujui harus orang lain.",
         ProposalError::Forbidden(_) => "Peran Anda tidak boleh memutuskan ini.",
         ProposalError::AlreadyApproved => "Usul ini sudah disetujui dan dijalankan.",
+        ProposalError::Refused => "Usul ini sudah ditolak atau ditarik kembali.",
+        ProposalError::Terms(why) if why.starts_with("REASON") => {
+            "Mohon tulis alasannya, paling banyak 200 huruf."
+        }
         ProposalError::DepositUsed => "Setoran bank ini sudah dipakai untuk isi ulang lain.",
         ProposalError::Terms(why) if why.starts_with("BUSY") => {
             "Pembayaran ini sedang dikerjakan. Mohon coba lagi sebentar."

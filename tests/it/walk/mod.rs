@@ -44,6 +44,8 @@ fn fields(actor: &Actor, things: &Things, vehicle: &Vehicle) -> Vec<(&'static st
         ("peran", "auditor"),
         ("gerai", ""),
         ("tindakan", "keluarkan"),
+        ("keputusan", "bukan ini"),
+        ("alasan", "sepakat"),
         ("payload", "SOPOP1.x.y"),
     ]
     .map(|(name, value)| (name, value.to_owned()))

@@ -18,6 +18,7 @@ pub(super) enum Door {
     Office,
     Readers,
     Deciders,
+    Officers,
     Admins,
     /// By bearer: agents; agents and readers; readers.
     Agents,
@@ -26,8 +27,8 @@ pub(super) enum Door {
 }
 
 use self::Door::{
-    Admins, Agents, AgentsAndReaders, Counter, Deciders, Office, Public, Readers, ReadersByToken, SignIn,
-    SignedIn, Supervisor,
+    Admins, Agents, AgentsAndReaders, Counter, Deciders, Office, Officers, Public, Readers, ReadersByToken,
+    SignIn, SignedIn, Supervisor,
 };
 
 /// Everything that the router serves: who is let in, and what it gets for an own object, with every field of the form that
@@ -93,6 +94,11 @@ pub(super) const ROWS: &[(&str, &str, Door, u16)] = &[
     ("get", "/kantor/usul/{proposal_id}", Office, 200),
     // Approved before, and without a code that counts.
     ("post", "/kantor/usul/{proposal_id}/setujui", Deciders, 401),
+    // It has ended.
+    ("post", "/kantor/usul/{proposal_id}/tolak", Deciders, 409),
+    // No such decision.
+    ("post", "/kantor/pembayaran/{payment_id}/usul", Officers, 422),
+    ("post", "/kantor/perkara/{case_id}/usul", Officers, 303),
     ("get", "/kantor/pembayaran", Readers, 200),
     ("post", "/kantor/pembayaran", Readers, 200),
     ("get", "/kantor/pembayaran/{payment_id}", Readers, 200),
@@ -128,7 +134,7 @@ pub(super) fn turned_away(door: Door, actor: &Actor) -> Option<(u16, &'static st
         AgentsAndReaders => return by_bearer(agent || reader),
         ReadersByToken => return by_bearer(reader),
         SignIn => return actor.role.is_none().then_some((403, "")),
-        SignedIn | Counter | Supervisor | Office | Readers | Deciders | Admins => {}
+        SignedIn | Counter | Supervisor | Office | Readers | Deciders | Officers | Admins => {}
     }
     let Some(role) = actor.role else { return Some((303, "/masuk")) };
     let let_in = match door {
@@ -137,6 +143,7 @@ pub(super) fn turned_away(door: Door, actor: &Actor) -> Option<(u16, &'static st
         Office => !role.is_at_outlet(),
         Readers => reader,
         Deciders => matches!(role, Role::Bapenda | Role::Admin),
+        Officers => role == Role::Bapenda,
         Admins => role == Role::Admin,
         _ => true,
     };
