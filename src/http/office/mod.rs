@@ -24,7 +24,9 @@ pub(super) use payments::{payment, search, search_form};
 pub(super) use people::{act as act_on_person, add as add_person, people};
 pub(super) use proposals::{approve, proposal, proposals, refuse};
 pub(super) use propose::{propose_about_payment, propose_to_close};
-pub(super) use reconciliations::{export as export_reconciliation, reconciliation, reconciliations};
+pub(super) use reconciliations::{
+    export as export_reconciliation, export_workbook, reconciliation, reconciliations,
+};
 pub(super) use trail::{trail, trail_form};
 
 use super::counter::{Frame, Seat, Sorry, code_refusal, page, role_name, see};

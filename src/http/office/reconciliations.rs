@@ -8,10 +8,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::guard::{AsReader, person};
-use super::{Frame, Sorry, date_of, page, see};
+use super::{Frame, Seat, Sorry, date_of, page, see};
 use crate::domain::{BusinessDate, Plate, Rupiah};
 use crate::http::App;
-use crate::http::api::reconciliations::{csv, run_of};
+use crate::http::api::reconciliations::{csv, run_of, xlsx};
 use crate::http::body::PathOf;
 use crate::reconciliation::class::Class;
 use crate::reconciliation::reading::{self, Line, Wanted};
@@ -194,8 +194,26 @@ pub(in crate::http) async fn export(
     AsReader(at): AsReader,
     PathOf(date): PathOf<BusinessDate>,
 ) -> Result<Response, Sorry> {
-    match run_of(&app, person(&at), date, "exported reconciliation").await {
-        Ok(run) => Ok(csv(app, &run)),
+    let run = exported(&app, &at, date).await?;
+    Ok(csv(app, &run))
+}
+
+/// `GET /kantor/rekonsiliasi/{date}/berkas.xlsx`
+///
+/// # Errors
+/// When no night of that date was published, or the workbook cannot be written.
+pub(in crate::http) async fn export_workbook(
+    State(app): State<App>,
+    AsReader(at): AsReader,
+    PathOf(date): PathOf<BusinessDate>,
+) -> Result<Response, Sorry> {
+    let run = exported(&app, &at, date).await?;
+    Ok(xlsx(&app, &run).await?)
+}
+
+async fn exported(app: &App, at: &Seat, date: BusinessDate) -> Result<Report, Sorry> {
+    match run_of(app, person(at), date, "exported reconciliation").await {
+        Ok(run) => Ok(run),
         Err(problem) if problem.status() == StatusCode::NOT_FOUND => Err(Sorry::absent()),
         Err(problem) => Err(problem.into()),
     }
