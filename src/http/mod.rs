@@ -4,15 +4,18 @@
 //! tasks that a vanished client cannot cancel. Answers carry no personal data into logs, and every error is a problem
 //! with a code and a word on retrying.
 
+mod accept;
 pub mod api;
 mod auth;
 mod body;
+mod check;
 mod counter;
 mod edge;
 mod gateway;
 mod openapi;
 mod ops;
 mod page;
+mod paper;
 mod problem;
 mod route;
 mod serve;

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::api::{float, lookups, payments, receipts, reconciliations};
 use super::problem::{Problem, Retry};
-use super::{App, body, counter, edge, openapi, ops, page};
+use super::{App, body, check, counter, edge, openapi, ops, page, paper};
 
 /// The API and the public pages.
 pub(super) fn router(app: App) -> Router {
@@ -33,9 +33,15 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/reconciliations/{date}", get(reconciliations::show))
         .route("/v1/reconciliations/{date}/items", get(reconciliations::items))
         .route("/v1/reconciliations/{date}/export.csv", get(reconciliations::export_csv))
-        .route("/verify", get(page::verify_form).post(page::verify))
-        .route("/verify/{receipt_no}", get(page::verify_form))
+        .route("/verify", get(check::verify_form).post(check::verify))
+        .route("/verify/{receipt_no}", get(check::verify_form))
+        .route("/verify/kerja.js", get(check::worker))
         .route("/assets/style.css", get(page::style))
+        .route("/assets/verify.js", get(check::script))
+        .route("/assets/ed25519.js", get(check::ed25519))
+        .route("/assets/receipt.css", get(paper::style))
+        .route("/assets/receipt.js", get(paper::script))
+        .route("/assets/kertas/{name}", get(paper::sheet))
         .route("/openapi.json", get(openapi::serve))
         .route("/", get(counter::home))
         .route("/masuk", get(counter::sign_in_form).post(counter::by_password))

@@ -50,7 +50,7 @@ pub use event::{Effect, Event, Forbidden, Limits};
 #[cfg(feature = "measure")]
 pub use measure::Sale;
 pub use outlet_store::{
-    OutletLine, Standing, open_of, owed_to_citizen, own_for_vehicle, standing, taken_since,
+    OutletLine, Standing, open_of, owed_to_citizen, own_for_vehicle, standing, taken_by, taken_since,
 };
 pub use pay::{PayAnswer, PayRequest};
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};

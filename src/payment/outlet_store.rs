@@ -162,3 +162,42 @@ pub async fn owed_to_citizen(
     .fetch_optional(connection)
     .await
 }
+
+/// How far a payment's first event may stand from its id: they are made one after the other by one program.
+const SOON: chrono::TimeDelta = chrono::TimeDelta::days(1);
+
+/// The outlet that took a payment's cash, and the person who did: the actor of the payment's first event, which was
+/// written with it and never changes. None when the outlet's own program paid.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn taken_by(
+    connection: &mut PgConnection,
+    (agent, id): (AgentId, PaymentId),
+) -> Result<(String, Option<String>), sqlx::Error> {
+    let began = began_at(id);
+    // Found by its subject, within the months that the id can lie in: never by walking through the log.
+    let row = sqlx::query!(
+        "WITH began AS MATERIALIZED (
+           SELECT event_id, actor FROM audit_event
+           WHERE subject = $2 AND action = 'payment' AND event_id >= $3 AND event_id < $4)
+         SELECT a.name, p.full_name AS \"full_name?\", p.username AS \"username?\" FROM agent a
+         LEFT JOIN person p ON p.username =
+           (SELECT CASE WHEN actor LIKE 'person:%' THEN substr(actor, 8) END FROM began ORDER BY event_id LIMIT 1)
+         WHERE a.agent_id = $1",
+        agent.0,
+        id.0,
+        PaymentId::earliest_of(began - CLOCKS_DIFFER).0,
+        PaymentId::earliest_of(began + SOON).0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((row.name, row.full_name.or(row.username)))
+}
+
+/// When an id was made, by the clock that made it.
+fn began_at(id: PaymentId) -> Timestamp {
+    let at = id.0.get_timestamp().map(|at| at.to_unix());
+    let at = at.and_then(|(s, ns)| Timestamp::from_timestamp(i64::try_from(s).ok()?, ns));
+    at.unwrap_or_default()
+}
