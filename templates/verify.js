@@ -49,7 +49,7 @@
   const day = (date) => { const [y, m, d] = date.split('-').map(Number); return `${d} ${MONTHS[m - 1]} ${y}`; };
   const moment = (at) => `${day(at.slice(0, 10))} ${at.slice(11, 13)}.${at.slice(14, 16)} WIB`;
   const rupiah = (amount) => `Rp${String(amount).replace(/\B(?=(\d{3})+$)/g, '.')}`;
-  const plate = (text) => text.replace(/^([A-Z]{1,2})(\d{1,4})([A-Z]*)$/, '$1 $2 $3').trim();
+  const plate = (text) => text.replace(/^(\p{L}{1,2})(\d{1,4})(\p{L}*)$/u, '$1 $2 $3').trim();
   const numberOf = { BAPENDA: 'NTPD', JASA_RAHARJA: 'Nomor sertifikat Jasa Raharja' };
 
   const content = (facts) => {

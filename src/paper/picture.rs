@@ -92,8 +92,8 @@ fn png(bytes: &[u8]) -> Result<Grey, PictureError> {
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORK_MAX });
     decoder.set_transformations(Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().map_err(|_| PictureError::Unreadable)?;
-    let side = |side: u32| usize::try_from(side).map_err(|_| PictureError::TooLarge);
-    let (width, height) = (side(reader.info().width)?, side(reader.info().height)?);
+    let pixels = |side: u32| usize::try_from(side).map_err(|_| PictureError::TooLarge);
+    let (width, height) = (pixels(reader.info().width)?, pixels(reader.info().height)?);
     admitted(width, height)?;
     let size = reader.output_buffer_size().ok_or(PictureError::TooLarge)?;
     let mut raw = vec![0; size];
@@ -140,16 +140,31 @@ fn jpeg(bytes: &[u8]) -> Result<Grey, PictureError> {
     }
 }
 
-/// The text of the first code that reads like ours; once more at half the size, where a photograph is coarse and large.
+/// The text of the first code that reads like ours: by the light around each pixel, as a photograph needs it; by one light for
+/// all, as a scan or a screen needs it; and at half the size, where a photograph is coarse and large.
 fn read(picture: &Grey) -> Result<String, PictureError> {
-    decode(picture).or_else(|| decode(&halved(picture))).ok_or(PictureError::NoCode)
+    if picture.pixels.is_empty() {
+        return Err(PictureError::NoCode);
+    }
+    let small = || Some(halved(picture)).filter(|small| !small.pixels.is_empty());
+    let found = decode(picture).or_else(|| decode(&by_one_light(picture)));
+    found
+        .or_else(|| decode(&small()?))
+        .or_else(|| decode(&by_one_light(&small()?)))
+        .ok_or(PictureError::NoCode)
+}
+
+/// Black and white, cut in the middle between the darkest and the lightest.
+fn by_one_light(picture: &Grey) -> Grey {
+    let least = picture.pixels.iter().copied().min().unwrap_or_default();
+    let most = picture.pixels.iter().copied().max().unwrap_or_default();
+    let middle = u8::midpoint(least, most);
+    let pixels = picture.pixels.iter().map(|light| if *light > middle { u8::MAX } else { 0 }).collect();
+    Grey { width: picture.width, height: picture.height, pixels }
 }
 
 fn decode(picture: &Grey) -> Option<String> {
     let at = |x: usize, y: usize| picture.pixels.get(y * picture.width + x).copied().unwrap_or(u8::MAX);
-    if picture.width == 0 || picture.height == 0 {
-        return None;
-    }
     let mut image = PreparedImage::prepare_from_greyscale(picture.width, picture.height, at);
     let texts = image.detect_grids().into_iter().filter_map(|grid| grid.decode().ok());
     texts.map(|(_, text)| text).find(|text| text.starts_with(PREFIX) && text.len() <= PAYLOAD_MAX)
@@ -211,6 +226,20 @@ mod tests {
                 Ok(payload_of.clone()),
                 "{by} pixels a square"
             );
+        }
+    }
+
+    #[test]
+    fn a_photograph_is_read_through_its_noise() {
+        let payload_of = lunas().payload;
+        let qr = Qr::of(&payload_of).unwrap();
+        for (by, quality) in [(3, 90), (5, 70), (8, 50)] {
+            let (side, pixels) = enlarged(&qr, by);
+            let mut file = vec![];
+            let length = u16::try_from(side).unwrap();
+            let encoder = jpeg_encoder::Encoder::new(&mut file, quality);
+            encoder.encode(&pixels, length, length, jpeg_encoder::ColorType::Luma).unwrap();
+            assert_eq!(payload(&file), Ok(payload_of.clone()), "{by} pixels a square, quality {quality}");
         }
     }
 

@@ -67,6 +67,7 @@ pub struct ReceiptBody {
 #[serde(deny_unknown_fields)]
 pub struct PaperQuery {
     /// The paper: `58` or `80` (a roll, millimetres), `a5`. HTML and PDF are A5 by default, ESC/POS 58 mm.
+    #[param(inline)]
     paper: Option<Width>,
 }
 

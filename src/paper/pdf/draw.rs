@@ -23,17 +23,16 @@ use crate::receipt::Kind;
 
 /// From tenths of a point to points.
 const TENTH: f32 = 0.1;
-/// Cosine and sine of the slant of what stands across a page.
-const SLANT: (f32, f32) = (0.819, 0.574);
+/// The slant of what stands across a page, 35 degrees upwards: cosine, sine, and the sine downwards.
+const SLANT: [f32; 3] = [0.819, 0.574, -0.574];
 
 /// A number of tenths that a sheet has: at most 30,000.
 fn tenths(n: i32) -> f32 {
     f32::from(i16::try_from(n).unwrap_or(i16::MAX))
 }
 
-/// A side in points, rounded up to a whole tenth: `tenths` of it by hand, since a page's size knows no scale.
+/// A page's side in points, which knows no scale: rounded up, by a third of a millimetre at most.
 fn points(n: i32) -> f32 {
-    // A whole point more is no more than a third of a millimetre.
     f32::from(i16::try_from((n + 9) / 10).unwrap_or(i16::MAX))
 }
 
@@ -203,13 +202,13 @@ impl Pen<'_> {
     /// A word across the page, behind everything else.
     fn across(&self, surface: &mut Surface<'_>, mark: &str, height: i32) {
         let face = self.faces.of(Weight::Bold);
-        let size = self.sheet / 8;
+        let size = self.sheet / 10;
         let width = face.width(mark, size);
-        let (cosine, sine) = SLANT;
+        let [along, up, down] = SLANT;
         surface.start_tagged(ContentTag::Artifact(Artifact::with_kind(ArtifactType::Watermark)));
-        // About the middle of the page, rising to the right.
-        let (x, y) = (tenths(self.sheet / 2), tenths(height / 2));
-        surface.push_transform(&Transform::from_row(cosine, -sine, sine, cosine, x, y));
+        // Below the code of a sheet, rising to the right.
+        let (x, y) = (tenths(self.sheet / 2), tenths(height * 2 / 3));
+        surface.push_transform(&Transform::from_row(along, down, up, along, x, y));
         self.words(surface, (-width / 2, size / 3), (Weight::Bold, size, luma::Color::new(170)), mark);
         surface.pop();
         surface.end_tagged();

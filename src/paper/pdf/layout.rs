@@ -102,12 +102,13 @@ pub(super) struct Layout<'a> {
     sheet: Sheet,
     faces: &'a Faces,
     blocks: Vec<Block>,
+    is_past_bill: bool,
 }
 
 impl<'a> Layout<'a> {
     /// Lays parts out in their order; on a sheet the code stands beside the first pairs, on a roll where it comes.
     pub(super) fn of(sheet: Sheet, faces: &'a Faces, parts: &[Part]) -> Vec<Block> {
-        let mut layout = Self { sheet, faces, blocks: vec![] };
+        let mut layout = Self { sheet, faces, blocks: vec![], is_past_bill: false };
         let mut beside = !sheet.is_roll();
         let mut rest = parts;
         while let [part, tail @ ..] = rest {
@@ -132,6 +133,8 @@ impl<'a> Layout<'a> {
     fn put(&mut self, part: &Part) {
         match part {
             Part::Title { kind, name, under } => self.title((*kind, name, under)),
+            // A sheet has its mark across; a roll, which is torn off anywhere, has it at both ends.
+            Part::Mark(_) if self.is_past_bill && !self.sheet.is_roll() => {}
             Part::Mark(mark) => self.mark(mark),
             Part::Text(text) => self.text(text, Weight::Regular, Role::Text),
             Part::Heading(text) => {
@@ -146,7 +149,10 @@ impl<'a> Layout<'a> {
                 self.row([name, receiver, principal, penalty]);
             }
             Part::Total(name, sum) => self.total(name, sum),
-            Part::Rule => self.rule(),
+            Part::Rule => {
+                self.is_past_bill = true;
+                self.rule();
+            }
             Part::Qr(_) if self.sheet.is_roll() => self.code(),
             Part::Qr(_) => {}
         }
@@ -185,7 +191,7 @@ impl<'a> Layout<'a> {
         match kind {
             Kind::Lunas => {
                 y += small;
-                inks.push(self.centred(y, Weight::Regular, small, under));
+                inks.push(self.centred(y, Weight::Regular, self.fitting(under, small), under));
             }
             Kind::Titip => {
                 // White on black: no printer and no eye needs a colour to tell it from a Lunas.
@@ -210,7 +216,7 @@ impl<'a> Layout<'a> {
     }
 
     fn mark(&mut self, mark: &str) {
-        let size = self.fitting(mark, self.sheet.size * 2);
+        let size = self.fitting(mark, self.sheet.size * 3 / 2);
         let ink = self.centred(size, Weight::Bold, size, mark);
         self.blocks.push(Block { height: size + size / 2, groups: vec![(Role::Text, vec![ink])] });
     }
@@ -254,7 +260,9 @@ impl<'a> Layout<'a> {
         for part in pairs {
             let Part::Pair(name, value) = part else { continue };
             let (height, mut inks) = self.pair((name, value), room);
-            inks.iter_mut().for_each(|ink| ink.lower(y));
+            for ink in &mut inks {
+                ink.lower(y);
+            }
             groups.push((Role::Text, inks));
             y += height + self.sheet.size / 4;
         }

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_paper_is_one_page_and_a_long_one_has_as_many_as_it_needs() {
-        let pages = |paper: &Paper, width| count(&print(paper, width).unwrap(), "/Type/Page\n");
+        let pages = |paper: &Paper, width| count(&print(paper, width).unwrap(), "/Contents ");
         for width in WIDTHS {
             assert_eq!(pages(&lunas(), width), 1, "{width:?}");
         }
