@@ -137,7 +137,6 @@ struct ReceiptPage<'a> {
     width: &'static str,
     qr_side: usize,
     qr_path: String,
-    share_link: String,
     /// At a counter: where the cashier goes on.
     back: Option<String>,
 }
@@ -167,7 +166,6 @@ impl<'a> ReceiptPage<'a> {
             width: width.as_str(),
             qr_side: qr.as_ref().map_or(0, Qr::svg_side),
             qr_path: qr.map(|qr| qr.svg_path()).unwrap_or_default(),
-            share_link: paper.share_link(),
             back,
             paper,
         }

@@ -181,12 +181,6 @@ impl Paper {
             Status::Paid | Status::Open | Status::Unknown => None,
         }
     }
-
-    /// The link that an outlet gives a citizen: the payload stands behind `#`, which no browser sends to a server.
-    #[must_use]
-    pub fn share_link(&self) -> String {
-        format!("{}#{}", self.verify_url, self.payload)
-    }
 }
 
 fn leg(leg: &crate::receipt::LegFacts) -> Leg {

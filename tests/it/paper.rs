@@ -61,17 +61,11 @@ fn seen(printed: &Printed) -> String {
             decoded(&pictures[0])
         }
         "application/vnd.escpos" => {
-            let text = printed.text();
-            let from = text.find("1P0SOPOP1.").expect("a code for the printer") + 3;
-            let is_payload = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            let payload: String = text[from..].chars().take_while(|c| is_payload(*c)).collect();
-            let length = payload.len() + 3;
-            let told = &printed.bytes[from - 5..from - 3];
-            assert_eq!(
-                usize::from(told[0]) + 256 * usize::from(told[1]),
-                length,
-                "the printer is told how long it is"
-            );
+            let mark = b"1P0SOPOP1.";
+            let at = printed.bytes.windows(mark.len()).position(|window| window == mark).expect("a code");
+            let [low, high] = [printed.bytes[at - 2], printed.bytes[at - 1]];
+            let told = usize::from(low) + 256 * usize::from(high);
+            let payload = String::from_utf8(printed.bytes[at + 3..at + told].to_vec()).expect("ASCII");
             payload
         }
         _ => decoded(&qr_of_page(&printed.text())),

@@ -71,7 +71,7 @@ impl Pdf {
 
     /// Every picture of one grey byte a pixel.
     pub fn pictures(&self) -> Vec<Picture> {
-        let grey = self.0.values().filter(|object| object.dictionary.contains("/Subtype /Image"));
+        let grey = self.0.values().filter(|object| object.dictionary.contains("/Subtype/Image"));
         grey.map(|object| {
             let side = number_after(&object.dictionary, "/Width ").expect("a width") as usize;
             let pixels = Self::unpacked(object);
