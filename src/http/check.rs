@@ -27,7 +27,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 /// The worker fetches what the page needs, and nothing else.
-const WORKER_POLICY: &str = "default-src 'none'; connect-src 'self'";
+const WORKER_POLICY: &str =
+    "default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The public check.
 #[derive(Template)]
@@ -181,7 +182,6 @@ pub(super) async fn ed25519() -> Response {
 pub(super) async fn worker() -> Response {
     let headers = [
         JAVASCRIPT,
-        (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, WORKER_POLICY),
         // It stands one level below the page that it serves.
         (HeaderName::from_static("service-worker-allowed"), "/verify"),

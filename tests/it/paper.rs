@@ -356,3 +356,28 @@ async fn the_public_page_brings_everything_that_it_needs_without_a_network() {
         assert_eq!(reqwest::get(format!("{base}{path}")).await.unwrap().status(), 200, "{path}");
     }
 }
+
+#[tokio::test]
+async fn zz_dump() {
+    let world = World::new().await;
+    let siti = world.cashier(0, "siti").await;
+    siti.signs_in().await;
+    let sold = siti.sells(&world.vehicle()).await;
+    let number = sold.html.split("/bukti/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let path = format!("/bukti/{number}");
+    let save = |n: &str, h: &str| std::fs::write(format!("/work/notes/paper/{n}.html"), h).unwrap();
+    save("sold", &sold.html);
+    for w in ["a5", "58", "80"] {
+        save(&format!("bukti-{w}"), &siti.sends(&sold, &path, &[("kertas", w)]).await.html);
+    }
+    world.fault("BAPENDA", "payment", "reset_before");
+    let t = siti.sells(&world.vehicle()).await;
+    let tno = t.html.split("/bukti/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    save("titip", &siti.sends(&t, &format!("/bukti/{tno}"), &[]).await.html);
+    world.no_faults();
+    let id = sold.path.trim_start_matches("/bayar/").split('?').next().unwrap().to_owned();
+    world.take_back(&id).await;
+    world.settle_doubts().await;
+    save("batal", &siti.sends(&sold, &path, &[("kertas", "a5")]).await.html);
+    save("verify", &siti.opens("/verify").await.html);
+}
