@@ -222,9 +222,8 @@ mod tests {
             let (word, used) = match (first, tail) {
                 (0x1b, [b'@', ..]) => ("<reset>".to_owned(), 2),
                 (0x1b, [b't', page, ..]) => (format!("<page {page}>"), 3),
-                (0x1b, [b'a' | b'E', ..]) => (String::new(), 3),
                 (0x1d, [b'!', 0x11, ..]) => ("<large>".to_owned(), 3),
-                (0x1d, [b'!', ..]) => (String::new(), 3),
+                (0x1b, [b'a' | b'E', ..]) | (0x1d, [b'!', ..]) => (String::new(), 3),
                 (0x1d, [b'B', on, ..]) => ((if *on == 1 { "<black>" } else { "</black>" }).to_owned(), 3),
                 (0x1d, [b'V', b'B', 0, ..]) => ("<cut>".to_owned(), 4),
                 (0x1d, [b'(', b'k', low, high, body @ ..]) => {

@@ -2,6 +2,9 @@
 //!
 //! A browser that only prints the page it ends with is enough here. Without one these tests say so and prove nothing.
 
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -74,5 +77,69 @@ async fn a_browser_checks_a_link_by_itself_with_its_own_signatures_and_with_ours
     }
     for forged in [forged, forged_ours] {
         assert!(forged.contains("data-putusan=\"TIDAK-SAH\"") && !forged.contains("<dd>"), "{forged}");
+    }
+}
+
+/// What a device still has of the page when the gateway is gone: the page and its files, and no answer to anything else.
+/// Its port; it goes on until the test's process ends.
+fn remembered(files: BTreeMap<&'static str, (String, String, String)>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut asked = String::new();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                asked.push_str(&line);
+                line.clear();
+            }
+            let mut words = asked.split(' ');
+            let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            // Hanging up is what a dead line looks like.
+            let Some((kind, policy, body)) = files.get(path).filter(|_| method == "GET") else { continue };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Security-Policy: {policy}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn without_a_gateway_the_signature_is_checked_and_the_page_says_what_was_not() {
+    let Some(browser) = browser() else { return };
+    let world = World::new().await;
+    let quote = world.agent().looks_up(&world.vehicle()).await;
+    let lunas = world.agent().pays(&quote).await;
+    let quote = world.agent().looks_up(&world.vehicle()).await;
+    world.fault("BAPENDA", "payment", "reset_before");
+    let titip = world.agent().pays(&quote).await;
+    let mut payloads = vec![];
+    for payment in [lunas, titip] {
+        let seen = world.agent().reads(&payment.id()).await;
+        let number = seen.body["receipt_no"].as_str().unwrap();
+        let receipt = world.agent().get(&format!("/v1/receipts/{number}")).await;
+        payloads.push(receipt.body["payload"].as_str().unwrap().to_owned());
+    }
+    let mut files = BTreeMap::new();
+    for path in
+        ["/verify", "/assets/style.css", "/assets/verify.js", "/assets/ed25519.js", "/assets/icon.svg"]
+    {
+        let answer = world.agent().get(path).await;
+        let header = |name: &str| answer.header(name).unwrap_or_default().to_owned();
+        files.insert(path, (header("content-type"), header("content-security-policy"), answer.text.clone()));
+    }
+    let port = remembered(files);
+    let at = |payload: &str| page(browser.clone(), format!("http://127.0.0.1:{port}/verify#{payload}"));
+    let (lunas, titip) = tokio::join!(at(&payloads[0]), at(&payloads[1]));
+    for (kind, shown) in [("LUNAS", lunas), ("TITIP", titip)] {
+        assert!(shown.contains(&format!("data-putusan=\"{kind}-ASLI tanpa-jaringan\"")), "{shown}");
+        assert!(shown.contains(&format!("<dd>BUKTI {kind}</dd>")), "{shown}");
+        let result = shown.split("id=\"hasil\"").nth(1).unwrap().split("</section>").next().unwrap();
+        assert!(result.contains("status pembatalan belum diperiksa"), "{result}");
     }
 }

@@ -25,13 +25,14 @@ const GROWING: [&str; 11] = [
 ];
 
 /// Files whose statements stand on the way of a request or of the resolver.
-const HOT: [&str; 10] = [
+const HOT: [&str; 11] = [
     "src/agents/store.rs",
     "src/audit/mod.rs",
     "src/ledger/store.rs",
     "src/lookup/store.rs",
     "src/payment/begin_store.rs",
     "src/payment/case_store.rs",
+    "src/payment/outlet_store.rs",
     "src/payment/settle_store.rs",
     "src/payment/store.rs",
     "src/payment/view.rs",

@@ -65,8 +65,7 @@ fn seen(printed: &Printed) -> String {
             let at = printed.bytes.windows(mark.len()).position(|window| window == mark).expect("a code");
             let [low, high] = [printed.bytes[at - 2], printed.bytes[at - 1]];
             let told = usize::from(low) + 256 * usize::from(high);
-            let payload = String::from_utf8(printed.bytes[at + 3..at + told].to_vec()).expect("ASCII");
-            payload
+            String::from_utf8(printed.bytes[at + 3..at + told].to_vec()).expect("ASCII")
         }
         _ => decoded(&qr_of_page(&printed.text())),
     }
@@ -313,12 +312,12 @@ async fn the_command_reads_pictures_and_files_and_refuses_what_was_tampered_with
         let large = enlarged(&picture, 4);
         png(large.side, &large.pixels)
     };
-    let white = png(400, &[255; 160_000]);
+    let blank = png(400, &vec![255; 160_000]);
     for (name, bytes) in [
         ("stranger.png", draw(&strangers)),
         ("altered.png", draw(&String::from_utf8(altered).unwrap())),
         ("other.png", draw("https://example.com/")),
-        ("white.png", white),
+        ("blank.png", blank),
         ("half.png", draw(payload)[..300].to_vec()),
         ("empty.pdf", b"%PDF-1.7\n%%EOF".to_vec()),
     ] {
@@ -355,29 +354,4 @@ async fn the_public_page_brings_everything_that_it_needs_without_a_network() {
         assert!(worker.contains(&format!("'{path}'")), "{path} is kept on the device");
         assert_eq!(reqwest::get(format!("{base}{path}")).await.unwrap().status(), 200, "{path}");
     }
-}
-
-#[tokio::test]
-async fn zz_dump() {
-    let world = World::new().await;
-    let siti = world.cashier(0, "siti").await;
-    siti.signs_in().await;
-    let sold = siti.sells(&world.vehicle()).await;
-    let number = sold.html.split("/bukti/").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let path = format!("/bukti/{number}");
-    let save = |n: &str, h: &str| std::fs::write(format!("/work/notes/paper/{n}.html"), h).unwrap();
-    save("sold", &sold.html);
-    for w in ["a5", "58", "80"] {
-        save(&format!("bukti-{w}"), &siti.sends(&sold, &path, &[("kertas", w)]).await.html);
-    }
-    world.fault("BAPENDA", "payment", "reset_before");
-    let t = siti.sells(&world.vehicle()).await;
-    let tno = t.html.split("/bukti/").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    save("titip", &siti.sends(&t, &format!("/bukti/{tno}"), &[]).await.html);
-    world.no_faults();
-    let id = sold.path.trim_start_matches("/bayar/").split('?').next().unwrap().to_owned();
-    world.take_back(&id).await;
-    world.settle_doubts().await;
-    save("batal", &siti.sends(&sold, &path, &[("kertas", "a5")]).await.html);
-    save("verify", &siti.opens("/verify").await.html);
 }
