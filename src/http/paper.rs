@@ -8,7 +8,9 @@ use sqlx::PgConnection;
 use super::problem::{Problem, Retry};
 use super::{App, accept, page};
 use crate::paper::qr::Qr;
-use crate::paper::{Paper, Printing, Status, TakenAt, Width, advice, escpos, pdf, status_text, title};
+use crate::paper::{
+    Paper, Printing, Status, TakenAt, Width, advice, escpos, pdf, status_text, title, under_title,
+};
 use crate::payment::{self, Scope};
 use crate::receipt::{self, StoredReceipt};
 
@@ -128,6 +130,7 @@ struct ReceiptPage<'a> {
     title: &'static str,
     /// `lunas` or `titip`: the frame.
     kind: &'static str,
+    under_title: &'static str,
     status: &'static str,
     tone: &'static str,
     advice: Option<&'static str>,
@@ -153,11 +156,8 @@ impl<'a> ReceiptPage<'a> {
         Self {
             title: title(paper.kind),
             kind: if is_titip { "titip" } else { "lunas" },
-            status: if is_titip && paper.status == Status::Open {
-                "BELUM LUNAS"
-            } else {
-                status_text(paper.status)
-            },
+            status: status_text(paper.status),
+            under_title: under_title(paper.kind, paper.status),
             tone: page::tone(paper.status),
             advice: (is_titip || paper.status != Status::Paid).then_some(advice(paper.kind, paper.status)),
             operator: paper.taken_by.operator.as_deref().unwrap_or("aplikasi gerai"),

@@ -15,7 +15,7 @@ mod words;
 
 pub use parts::{Part, parts};
 pub use width::Width;
-pub use words::{advice, line_name, receiver_name, status_text, title};
+pub use words::{advice, line_name, receiver_name, status_text, title, under_title};
 
 use serde::Serialize;
 

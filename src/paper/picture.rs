@@ -243,6 +243,28 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+
+        /// Stains and pen strokes: the payload is read whole or not at all, whatever is drawn over it.
+        #[test]
+        fn a_damaged_picture_gives_the_payload_or_nothing(
+            blots in proptest::collection::vec((0_usize..300, 0_usize..300, 1_usize..40, proptest::bool::ANY), 0..12),
+        ) {
+            let payload_of = lunas().payload;
+            let (side, mut pixels) = enlarged(&Qr::of(&payload_of).unwrap(), 3);
+            for (x, y, size, dark) in blots {
+                for row in y..(y + size).min(side) {
+                    let from = row * side + x.min(side);
+                    pixels[from..(from + size).min((row + 1) * side)].fill(if dark { 0 } else { 255 });
+                }
+            }
+            let length = u32::try_from(side).unwrap();
+            let read = payload(&encoded(length, length, &pixels));
+            proptest::prop_assert!(read == Ok(payload_of) || read == Err(PictureError::NoCode), "{read:?}");
+        }
+    }
+
     #[test]
     fn the_payload_of_our_pdf_is_its_keyword() {
         let file = crate::paper::pdf::print(&lunas(), Width::A5).unwrap();

@@ -14,7 +14,8 @@ pub const fn title(kind: Kind) -> &'static str {
 }
 
 /// What stands under the name: a Titip can never be taken for a Lunas.
-pub(super) const fn under_title(kind: Kind, status: Status) -> &'static str {
+#[must_use]
+pub const fn under_title(kind: Kind, status: Status) -> &'static str {
     match (kind, status) {
         (Kind::Lunas, _) => "Pajak kendaraan bermotor dan SWDKLLJ",
         (Kind::Titip, Status::Paid) => "SUDAH LUNAS - MINTALAH BUKTI LUNAS",

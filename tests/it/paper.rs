@@ -84,6 +84,8 @@ async fn the_code_that_is_seen_on_every_paper_is_the_signed_payload() {
         }
     }
     receipt::verify(&payload, &world.app.public_key).unwrap();
+    let link = json_of(&world, &number).await["link"].as_str().unwrap().to_owned();
+    assert_eq!(link.split_once("/verify#").map(|(_, behind)| behind), Some(&*payload), "{link}");
 }
 
 #[tokio::test]

@@ -59,6 +59,8 @@ pub struct ReceiptBody {
     payload: String,
     /// Its last part.
     signature: String,
+    /// For the citizen: opens the check of this receipt. The payload stands behind `#`, where no server sees it.
+    link: String,
 }
 
 /// How a receipt is printed.
@@ -147,6 +149,7 @@ async fn body(
     let payment = app.payments.view(Scope::All, stored.payment_id).await?;
     let lines = lines(connection, (stored.payment_id, stored.kind)).await?;
     let (outlet, operator) = payment::taken_by(connection, (stored.agent_id, stored.payment_id)).await?;
+    let link = format!("{}/verify#{}", app.config.public_url(), stored.payload);
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
     Ok(ReceiptBody {
@@ -162,6 +165,7 @@ async fn body(
         facts,
         payload: stored.payload,
         signature,
+        link,
     })
 }
 
