@@ -16,7 +16,7 @@ use krilla::tagging::{
 
 use super::PdfError;
 use super::font::{Faces, Weight};
-use super::layout::{Block, Ink, Role};
+use super::layout::{Block, Ink, Role, Sheet};
 use crate::paper::Paper;
 use crate::paper::qr::Qr;
 use crate::receipt::Kind;
@@ -82,15 +82,15 @@ pub(super) fn pages(
     document: &mut Document,
     paper: &Paper,
     (faces, code): (&Faces, &Qr),
-    (width, height): (i32, i32),
+    (sheet, height): (Sheet, i32),
     pages: &[Vec<(i32, Block)>],
 ) -> Result<(), PdfError> {
     let side = u32::try_from(code.svg_side()).unwrap_or_default();
     let code = Image::from_custom(Squares { side, grey: code.grey().into() }, false);
     let code = code.map_err(PdfError::Format)?;
     let alt = format!("Kode QR dengan teks bertanda tangan bukti {}", paper.receipt_no);
-    let pen = Pen { faces, code, alt, sheet: width };
-    let settings = PageSettings::from_wh(points(width), points(height));
+    let pen = Pen { faces, code, alt, sheet: sheet.width };
+    let settings = PageSettings::from_wh(points(sheet.width), points(height));
     let settings = settings.ok_or_else(|| PdfError::Format("no size".to_owned()))?;
     let mut tags = Tags::default();
     for blocks in pages {
@@ -98,7 +98,7 @@ pub(super) fn pages(
         let mut surface = page.surface();
         surface.push_transform(&Transform::from_scale(TENTH, TENTH));
         if let Some(mark) = paper.void_mark() {
-            pen.across(&mut surface, mark, height);
+            pen.across(&mut surface, mark, sheet.mark_at(height));
         }
         for (y, block) in blocks {
             surface.push_transform(&Transform::from_translate(0.0, tenths(*y)));
@@ -200,14 +200,14 @@ impl Pen<'_> {
     }
 
     /// A word across the page, behind everything else.
-    fn across(&self, surface: &mut Surface<'_>, mark: &str, height: i32) {
+    fn across(&self, surface: &mut Surface<'_>, mark: &str, middle: i32) {
         let face = self.faces.of(Weight::Bold);
         let size = self.sheet / 10;
         let width = face.width(mark, size);
         let [along, up, down] = SLANT;
         surface.start_tagged(ContentTag::Artifact(Artifact::with_kind(ArtifactType::Watermark)));
-        // Below the code of a sheet, rising to the right.
-        let (x, y) = (tenths(self.sheet / 2), tenths(height * 2 / 3));
+        // Rising to the right.
+        let (x, y) = (tenths(self.sheet / 2), tenths(middle));
         surface.push_transform(&Transform::from_row(along, down, up, along, x, y));
         self.words(surface, (-width / 2, size / 3), (Weight::Bold, size, luma::Color::new(170)), mark);
         surface.pop();

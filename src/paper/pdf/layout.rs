@@ -87,6 +87,11 @@ impl Sheet {
         self.width - 2 * self.margin
     }
 
+    /// Where the middle of a mark across stands: below the code of a sheet, above that of a roll.
+    pub(super) const fn mark_at(self, height: i32) -> i32 {
+        if self.is_roll() { height * 2 / 5 } else { height * 2 / 3 }
+    }
+
     /// From one baseline to the next.
     const fn leading(self) -> i32 {
         self.size + self.size / 3

@@ -50,7 +50,7 @@ pub fn print(paper: &Paper, width: Width) -> Result<Vec<u8>, PdfError> {
     let mut document =
         Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
     document.set_metadata(metadata(paper));
-    draw::pages(&mut document, paper, (faces, &code), (sheet.width, height), &pages)?;
+    draw::pages(&mut document, paper, (faces, &code), (sheet, height), &pages)?;
     document.finish().map_err(|error| PdfError::Format(format!("{error:?}")))
 }
 
