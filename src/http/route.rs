@@ -34,6 +34,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/reconciliations/{date}/items", get(reconciliations::items))
         .route("/v1/reconciliations/{date}/export.csv", get(reconciliations::export_csv))
         .route("/v1/reconciliations/{date}/export.xlsx", get(reconciliations::export_xlsx))
+        .route("/v1/reconciliations/{date}/export.pdf", get(reconciliations::export_pdf))
         .route("/verify", get(check::verify_form).post(check::verify))
         .route("/verify/{receipt_no}", get(check::verify_form))
         .route("/verify/kerja.js", get(check::worker))

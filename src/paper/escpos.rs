@@ -46,7 +46,7 @@ pub fn print(paper: &Paper, width: Width) -> Option<Vec<u8>> {
 fn put(out: &mut Vec<u8>, part: &Part, columns: usize, dots: u8) {
     match part {
         Part::Title { kind, name, under } => title(out, (*kind, name, under), columns),
-        Part::Mark(mark) => mark_across(out, mark, columns),
+        Part::Name(mark) | Part::Mark(mark) => mark_across(out, mark, columns),
         Part::Text(text) => lines(out, &wrapped(&ascii(text), columns)),
         // A letter of some plates that ASCII does not have: the paper says so, lest it be taken for an O.
         Part::Pair(name, value) if value.contains('Ø') => {

@@ -16,6 +16,8 @@ pub enum Part {
         /// `BELUM LUNAS` under a Titip.
         under: &'static str,
     },
+    /// A document's name, where it needs no frame.
+    Name(String),
     /// A mark that must not be overlooked: `DIBATALKAN`, `SALINAN KE-2`.
     Mark(String),
     /// A sentence.

@@ -17,7 +17,6 @@ use krilla::tagging::{
 use super::PdfError;
 use super::font::{Faces, Weight};
 use super::layout::{Block, Ink, Role, Sheet};
-use crate::paper::Paper;
 use crate::paper::qr::Qr;
 use crate::receipt::Kind;
 
@@ -72,24 +71,33 @@ impl CustomImage for Squares {
 /// What drawing needs beside a block.
 struct Pen<'a> {
     faces: &'a Faces,
-    code: Image,
-    alt: String,
+    code: Option<Image>,
+    alt: &'a str,
     sheet: i32,
+}
+
+/// What a document has beside its blocks.
+pub(super) struct Beside<'a> {
+    /// The code, and what a screen reader says of it.
+    pub(super) code: Option<(&'a Qr, &'a str)>,
+    /// What stands across each page.
+    pub(super) across: Option<&'a str>,
 }
 
 /// Draws every page and hangs the tree of tags into the document.
 pub(super) fn pages(
     document: &mut Document,
-    paper: &Paper,
-    (faces, code): (&Faces, &Qr),
+    faces: &Faces,
+    beside: &Beside<'_>,
     (sheet, height): (Sheet, i32),
     pages: &[Vec<(i32, Block)>],
 ) -> Result<(), PdfError> {
-    let side = u32::try_from(code.svg_side()).unwrap_or_default();
-    let code = Image::from_custom(Squares { side, grey: code.grey().into() }, false);
-    let code = code.map_err(PdfError::Format)?;
-    let alt = format!("Kode QR dengan teks bertanda tangan bukti {}", paper.receipt_no);
-    let pen = Pen { faces, code, alt, sheet: sheet.width };
+    let image = |(code, _): (&Qr, &str)| {
+        let side = u32::try_from(code.svg_side()).unwrap_or_default();
+        Image::from_custom(Squares { side, grey: code.grey().into() }, false)
+    };
+    let code = beside.code.map(image).transpose().map_err(PdfError::Format)?;
+    let pen = Pen { faces, code, alt: beside.code.map_or("", |(_, alt)| alt), sheet: sheet.width };
     let settings = PageSettings::from_wh(points(sheet.width), points(height));
     let settings = settings.ok_or_else(|| PdfError::Format("no size".to_owned()))?;
     let mut tags = Tags::default();
@@ -97,7 +105,7 @@ pub(super) fn pages(
         let mut page = document.start_page_with(settings.clone());
         let mut surface = page.surface();
         surface.push_transform(&Transform::from_scale(TENTH, TENTH));
-        if let Some(mark) = paper.void_mark() {
+        if let Some(mark) = beside.across {
             pen.across(&mut surface, mark, sheet.mark_at(height));
         }
         for (y, block) in blocks {
@@ -134,7 +142,7 @@ impl Pen<'_> {
                 cells.push((cell, id));
             }
         }
-        tags.push(role, cells, &self.alt);
+        tags.push(role, cells, self.alt);
     }
 
     fn ink(&self, surface: &mut Surface<'_>, ink: &Ink) {
@@ -158,9 +166,12 @@ impl Pen<'_> {
                 }
             }
             Ink::Code { x, y, side } => {
-                let Some(size) = Size::from_wh(tenths(*side), tenths(*side)) else { return };
+                let Some((size, code)) = Size::from_wh(tenths(*side), tenths(*side)).zip(self.code.clone())
+                else {
+                    return;
+                };
                 surface.push_transform(&Transform::from_translate(tenths(*x), tenths(*y)));
-                surface.draw_image(self.code.clone(), size);
+                surface.draw_image(code, size);
                 surface.pop();
             }
         }

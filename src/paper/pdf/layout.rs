@@ -74,6 +74,9 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
+    /// 210 mm × 297 mm, without a code.
+    pub(super) const A4: Self = Self { width: 5953, height: Some(8419), margin: 560, size: 95, code: 0 };
+
     pub(super) const fn of(width: Width) -> Self {
         match width {
             Width::Mm58 => Self { width: 1644, height: None, margin: 130, size: 75, code: 1290 },
@@ -114,7 +117,7 @@ impl<'a> Layout<'a> {
     /// Lays parts out in their order; on a sheet the code stands beside the first pairs, on a roll where it comes.
     pub(super) fn of(sheet: Sheet, faces: &'a Faces, parts: &[Part]) -> Vec<Block> {
         let mut layout = Self { sheet, faces, blocks: vec![], is_past_bill: false };
-        let mut beside = !sheet.is_roll();
+        let mut beside = sheet.code > 0 && !sheet.is_roll();
         let mut rest = parts;
         while let [part, tail @ ..] = rest {
             let pairs = rest.iter().take_while(|part| matches!(part, Part::Pair(..))).count();
@@ -141,6 +144,7 @@ impl<'a> Layout<'a> {
             // A sheet has its mark across; a roll, which is torn off anywhere, has it at both ends.
             Part::Mark(_) if self.is_past_bill && !self.sheet.is_roll() => {}
             Part::Mark(mark) => self.mark(mark),
+            Part::Name(name) => self.name(name),
             Part::Text(text) => self.text(text, Weight::Regular, Role::Text),
             Part::Heading(text) => {
                 self.space(self.sheet.size / 3);
@@ -218,6 +222,12 @@ impl<'a> Layout<'a> {
         boxes.push(Ink::Frame { y: 0, height, kind });
         let groups = vec![(Role::Ornament, boxes), (Role::Title, inks)];
         self.blocks.push(Block { height: height + small, groups });
+    }
+
+    fn name(&mut self, name: &str) {
+        let size = self.fitting(name, self.sheet.size * 2);
+        let ink = self.words((self.sheet.margin, size), Weight::Bold, size, name);
+        self.blocks.push(Block { height: size * 3 / 2, groups: vec![(Role::Title, vec![ink])] });
     }
 
     fn mark(&mut self, mark: &str) {

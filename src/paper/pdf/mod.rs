@@ -14,10 +14,11 @@ use krilla::{Document, SerializeSettings};
 
 use chrono::{Datelike, Timelike};
 
+use self::draw::Beside;
 use self::font::Faces;
 use self::layout::{Layout, Sheet};
-use super::{Paper, Width, parts, title};
-use crate::domain::wib;
+use super::{Paper, Part, Width, parts, title};
+use crate::domain::{Timestamp, wib};
 
 /// A paper that cannot be drawn: our bug.
 #[derive(Debug, thiserror::Error)]
@@ -41,21 +42,42 @@ pub fn print(paper: &Paper, width: Width) -> Result<Vec<u8>, PdfError> {
     let faces = Faces::get().ok_or(PdfError::Font)?;
     let parts = parts(paper);
     let code = layout::code_of(&parts).ok_or(PdfError::Code)?;
-    let sheet = Sheet::of(width);
-    let (height, pages) = layout::pages(sheet, Layout::of(sheet, faces, &parts));
+    let alt = format!("Kode QR dengan teks bertanda tangan bukti {}", paper.receipt_no);
+    let beside = Beside { code: Some((&code, &alt)), across: paper.void_mark() };
+    let named = format!("{} {}", title(paper.kind), paper.receipt_no);
+    let metadata = metadata(named, paper.issued_at).keywords(vec![paper.payload.clone()]);
+    document(metadata, (faces, Sheet::of(width)), &parts, &beside)
+}
+
+/// Text and tables on sheets of A4: what an office files.
+///
+/// # Errors
+/// [`PdfError`] when it cannot be drawn or would be no PDF/A-2a.
+pub fn sheets(title: String, at: Timestamp, parts: &[Part]) -> Result<Vec<u8>, PdfError> {
+    let faces = Faces::get().ok_or(PdfError::Font)?;
+    document(metadata(title, at), (faces, Sheet::A4), parts, &Beside { code: None, across: None })
+}
+
+fn document(
+    metadata: Metadata,
+    (faces, sheet): (&Faces, Sheet),
+    parts: &[Part],
+    beside: &Beside<'_>,
+) -> Result<Vec<u8>, PdfError> {
+    let (height, pages) = layout::pages(sheet, Layout::of(sheet, faces, parts));
     let configuration = ConfigurationBuilder::new()
         .with_archival_validator(Archival::A2_A)
         .finish()
         .map_err(|error| PdfError::Format(format!("{error:?}")))?;
     let mut document =
         Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
-    document.set_metadata(metadata(paper));
-    draw::pages(&mut document, paper, (faces, &code), (sheet, height), &pages)?;
+    document.set_metadata(metadata);
+    draw::pages(&mut document, faces, beside, (sheet, height), &pages)?;
     document.finish().map_err(|error| PdfError::Format(format!("{error:?}")))
 }
 
-fn metadata(paper: &Paper) -> Metadata {
-    let at = paper.issued_at.with_timezone(&wib());
+fn metadata(title: String, at: Timestamp) -> Metadata {
+    let at = at.with_timezone(&wib());
     let byte = |n: u32| u8::try_from(n).unwrap_or_default();
     let issued = DateTime::new(u16::try_from(at.year()).unwrap_or_default())
         .month(byte(at.month()))
@@ -66,10 +88,9 @@ fn metadata(paper: &Paper) -> Metadata {
         .utc_offset_hour(7)
         .utc_offset_minute(0);
     Metadata::new()
-        .title(format!("{} {}", title(paper.kind), paper.receipt_no))
+        .title(title)
         .language("id".to_owned())
         .creator("Samsat OPOP".to_owned())
-        .keywords(vec![paper.payload.clone()])
         .creation_date(issued)
 }
 
