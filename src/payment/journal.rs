@@ -13,7 +13,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::begin::{BeginJob, BeginReply};
+use super::begin_job::{BeginJob, BeginReply};
 use super::change::SettleJob;
 use super::state::Payment;
 use crate::db::{self, Db};

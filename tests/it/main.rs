@@ -26,6 +26,7 @@ mod lookup;
 mod matrix;
 mod migrations;
 mod openapi;
+mod outlet;
 mod payment;
 mod receipt;
 mod reconciliation;
