@@ -100,11 +100,17 @@ impl Row {
                 proposal_id: ProposalId(id),
                 proposed_by: by,
                 approved_by: other,
-                approved_at: self.approved_at.map(rfc3339_wib).ok_or_else(|| broken("approved at no time"))?,
+                approved_at: self
+                    .approved_at
+                    .map(rfc3339_wib)
+                    .ok_or_else(|| broken("approved at no time"))?,
             },
             (None, None, None, Some(by)) => RequestState::Declined {
                 declined_by: by,
-                declined_at: self.declined_at.map(rfc3339_wib).ok_or_else(|| broken("declined at no time"))?,
+                declined_at: self
+                    .declined_at
+                    .map(rfc3339_wib)
+                    .ok_or_else(|| broken("declined at no time"))?,
                 reason: self.decline_reason.clone().unwrap_or_default(),
             },
             _ => return Err(broken("its answer fits no state")),

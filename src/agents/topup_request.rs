@@ -199,10 +199,7 @@ pub async fn decline_request(
     Ok(())
 }
 
-async fn waiting(
-    connection: &mut PgConnection,
-    id: RequestId,
-) -> Result<(AgentId, Deposit), ProposalError> {
+async fn waiting(connection: &mut PgConnection, id: RequestId) -> Result<(AgentId, Deposit), ProposalError> {
     match store::lock_request(connection, id).await? {
         None => Err(ProposalError::NotFound),
         Some((_, _, false)) => {

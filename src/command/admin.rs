@@ -127,10 +127,8 @@ async fn limit(
 ) -> anyhow::Result<Caps> {
     let agent = agents::agent_by_code(connection, code).await?.context("NOT_FOUND: no such agent")?;
     let before = ledger::caps(connection, agent.agent_id).await?;
-    let caps = Caps {
-        daily: daily.map_or(before.daily, |cap| cap.0),
-        open: open.map_or(before.open, |cap| cap.0),
-    };
+    let caps =
+        Caps { daily: daily.map_or(before.daily, |cap| cap.0), open: open.map_or(before.open, |cap| cap.0) };
     if caps != before {
         agents::set_caps(connection, agent.agent_id, caps, now).await?;
     }

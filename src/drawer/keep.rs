@@ -117,10 +117,10 @@ impl Drawers {
             Way::Out => Code::HandedOver,
         };
         let remark = movement.remark.as_deref();
-        let entry =
-            NewEntry { id: movement.id, remark, ..entry_of(drawer, (code, movement.amount), by, at) };
+        let entry = NewEntry { id: movement.id, remark, ..entry_of(drawer, (code, movement.amount), by, at) };
         if store::insert_entry(&mut transaction, &entry).await? {
-            let facts = json!({"cash_entry_id": movement.id, "code": code.as_str(), "amount": movement.amount});
+            let facts =
+                json!({"cash_entry_id": movement.id, "code": code.as_str(), "amount": movement.amount});
             note(&mut transaction, operator, ("moved cash", drawer), facts, at).await?;
         } else if store::entry(&mut transaction, (movement.id, drawer)).await?
             != Some((Some(code), movement.amount))

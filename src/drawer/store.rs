@@ -93,10 +93,12 @@ pub async fn open_of(
     connection: &mut PgConnection,
     person: PersonId,
 ) -> Result<Option<DrawerId>, sqlx::Error> {
-    let id =
-        sqlx::query_scalar!("SELECT drawer_id FROM drawer WHERE person_id = $1 AND closed_at IS NULL", person.0)
-            .fetch_optional(connection)
-            .await?;
+    let id = sqlx::query_scalar!(
+        "SELECT drawer_id FROM drawer WHERE person_id = $1 AND closed_at IS NULL",
+        person.0
+    )
+    .fetch_optional(connection)
+    .await?;
     Ok(id.map(DrawerId))
 }
 

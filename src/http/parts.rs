@@ -24,9 +24,10 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let (_, value) = parameters.split(';').filter_map(|p| p.trim().split_once('=')).find(|(name, _)| {
-        name.eq_ignore_ascii_case("boundary")
-    })?;
+    let (_, value) = parameters
+        .split(';')
+        .filter_map(|p| p.trim().split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
     let value = value.trim().trim_matches('"');
     ((1..=70).contains(&value.len()) && value.is_ascii()).then_some(value)
 }
@@ -123,7 +124,12 @@ mod tests {
     fn only_a_form_with_files_has_a_boundary() {
         assert_eq!(boundary("multipart/form-data; boundary=----WebKit7"), Some("----WebKit7"));
         assert_eq!(boundary("Multipart/Form-Data; charset=utf-8; boundary=\"a b\""), Some("a b"));
-        for other in ["multipart/mixed; boundary=a", "multipart/form-data", "multipart/form-data; boundary=", "text/html"] {
+        for other in [
+            "multipart/mixed; boundary=a",
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "text/html",
+        ] {
             assert_eq!(boundary(other), None, "{other}");
         }
     }

@@ -40,7 +40,13 @@ pub async fn day_sums(
     )
     .fetch_all(connection)
     .await?;
-    let sum = |(person, operator, state, payments, amount): (Option<uuid::Uuid>, Option<String>, String, i64, i64)| {
+    let sum = |(person, operator, state, payments, amount): (
+        Option<uuid::Uuid>,
+        Option<String>,
+        String,
+        i64,
+        i64,
+    )| {
         Ok(DaySum {
             operator: person.map(PersonId).zip(operator),
             state: StateName::named(&state)

@@ -50,11 +50,7 @@ impl Payments {
         self.record_return(id, &Return { agent, actor, returned_to, paper_surrendered, from_drawer_of }).await
     }
 
-    async fn record_return(
-        &self,
-        id: PaymentId,
-        told: &Return<'_>,
-    ) -> Result<Option<PaymentView>, PayError> {
+    async fn record_return(&self, id: PaymentId, told: &Return<'_>) -> Result<Option<PaymentView>, PayError> {
         let (now, agent) = (self.clock.now(), told.agent);
         let mut transaction = self.db.requests.begin().await?;
         // Drawers before floats, floats before debts, as everywhere.

@@ -157,9 +157,7 @@ impl From<PayError> for Problem {
 fn refused(refusal: BusinessRefusal) -> Problem {
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     let (status, detail) = match refusal {
-        BusinessRefusal::QuoteExpired => {
-            (unprocessable, "the quote has expired: look the vehicle up again")
-        }
+        BusinessRefusal::QuoteExpired => (unprocessable, "the quote has expired: look the vehicle up again"),
         BusinessRefusal::AmountDiffers => (unprocessable, "the amount is not the quote's total"),
         BusinessRefusal::AlreadyPaid => {
             (StatusCode::CONFLICT, "this period has been paid here: return the money")

@@ -16,7 +16,8 @@ use super::{Frame, Sorry, page, see};
 use crate::agents::Role;
 use crate::domain::{CashEntryId, DrawerId, PaymentId, Plate, Rupiah, wib_hour, wib_long};
 use crate::drawer::{
-    self, BadCount, Book, Close, Closing, Code, Count, DENOMINATIONS, Drawer, DrawerError, Line, Movement, Way,
+    self, BadCount, Book, Close, Closing, Code, Count, DENOMINATIONS, Drawer, DrawerError, Line, Movement,
+    Way,
 };
 use crate::http::App;
 use crate::http::body::PathOf;
@@ -138,7 +139,8 @@ pub(in crate::http) async fn open_drawer(
     Sent(form): Sent<Opening>,
 ) -> Result<Response, Sorry> {
     let Some(opening) = rupiah_of(&form.modal) else {
-        let why = "Jumlah uang tidak terbaca; mohon ketik angka saja, misalnya 200000, atau 0 bila laci kosong.";
+        let why =
+            "Jumlah uang tidak terbaca; mohon ketik angka saja, misalnya 200000, atau 0 bila laci kosong.";
         return new_page(&app, &at, (form.tagihan, form.modal, Some(why))).await;
     };
     app.drawers.open(&at.session.operator, opening).await.map_err(sorry)?;

@@ -140,10 +140,7 @@ pub(in crate::http) async fn float(
     let line = |(name, used, cap): (&'static str, i64, Option<i64>)| {
         cap.map(|cap| CapLine { name, used: money(used), cap: money(cap) })
     };
-    let lines = [
-        ("Diterima hari ini", taken.0, caps.daily),
-        ("Sedang dipastikan", taken.1, caps.open),
-    ];
+    let lines = [("Diterima hari ini", taken.0, caps.daily), ("Sedang dipastikan", taken.1, caps.open)];
     let template = FloatPage {
         frame: Frame::of(&at),
         available: money(float.available),

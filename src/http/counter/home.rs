@@ -19,14 +19,14 @@ const LISTED_MAX: i64 = 100;
 
 /// A payment in a list.
 pub(super) struct Line {
-    payment_id: PaymentId,
-    plate: String,
-    amount: String,
-    at: String,
-    word: &'static str,
-    tone: &'static str,
-    receipt_no: Option<String>,
-    operator: Option<String>,
+    pub(super) payment_id: PaymentId,
+    pub(super) plate: String,
+    pub(super) amount: String,
+    pub(super) at: String,
+    pub(super) word: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) receipt_no: Option<String>,
+    pub(super) operator: Option<String>,
 }
 
 impl Line {

@@ -67,8 +67,7 @@ pub(in crate::http) async fn pay(
     let till = Till::Drawer(drawer::open_of(&mut connection, operator.person_id).await?);
     drop(connection);
     let actor = operator.actor();
-    let request =
-        PayRequest { actor, agent: operator.outlet, key, lookup_id: LookupId(id), amount, till };
+    let request = PayRequest { actor, agent: operator.outlet, key, lookup_id: LookupId(id), amount, till };
     // A task of its own, awaited but not owned: when the phone goes dark, the payment goes on.
     let (payments, asked) = (app.payments.clone(), request.clone());
     let task = app.tasks.spawn(async move { payments.pay(&asked).await });
@@ -79,10 +78,9 @@ pub(in crate::http) async fn pay(
         // Its fate says which, and links this outlet's own payment for the vehicle.
         Ok(Ok(Err(PayError::Refused { .. }))) => Ok(see(&format!("/tagihan/{id}/nasib"))),
         // Nothing was sent and nothing is stored: a copy on its way could still pay, so the cashier decides first.
-        Ok(Ok(Err(error @ (PayError::HostDown
-        | PayError::EndOfDay
-        | PayError::Suspended
-        | PayError::DrawerClosed)))) => {
+        Ok(Ok(Err(
+            error @ (PayError::HostDown | PayError::EndOfDay | PayError::Suspended | PayError::DrawerClosed),
+        ))) => {
             let lookup = own_lookup(&app, request.agent.agent_id, id).await?;
             Ok(never(&app, &at, &lookup, Some(&error.into())))
         }

@@ -27,10 +27,10 @@ pub(super) fn supervisor_only(at: &AtCounter) -> Result<(), Sorry> {
 
 /// A state of payments with how many and how much.
 pub(super) struct Sum {
-    word: &'static str,
-    tone: &'static str,
-    payments: i64,
-    amount: String,
+    pub(super) word: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) payments: i64,
+    pub(super) amount: String,
 }
 
 /// Sums by the word that a state has on pages: states of one word are added.

@@ -116,10 +116,13 @@ async fn arrived(app: &App, request: Request) -> Result<Result<Parts, Refused>, 
     let Ok(_place) = AT_ONCE.try_acquire() else { return Err(Problem::try_again().into()) };
     let body = match Bytes::from_request(request, app).await {
         Ok(body) => body,
-        Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => return Ok(Err(unfit_words(UnfitProof::TooLarge))),
+        Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return Ok(Err(unfit_words(UnfitProof::TooLarge)));
+        }
         Err(_) => return Err(Problem::bad_request("the form did not arrive whole").into()),
     };
-    let parts = parts::read(&body, boundary).ok_or_else(|| Problem::bad_request("the form did not arrive whole"))?;
+    let parts =
+        parts::read(&body, boundary).ok_or_else(|| Problem::bad_request("the form did not arrive whole"))?;
     if !carries_ours(&headers, parts.fields.get("csrf").map_or("", String::as_str)) {
         return Err(stale());
     }
@@ -131,7 +134,8 @@ fn read(parts: &Parts) -> Result<(RequestId, Deposit), &'static str> {
     let amount = rupiah_of(field("jumlah")).filter(|amount| !amount.is_zero());
     let amount = amount.ok_or("Jumlah setoran tidak terbaca; mohon ketik angka saja, misalnya 5000000.")?;
     let deposited_on = BusinessDate::parse(field("tanggal"));
-    let deposited_on = deposited_on.map_err(|_| "Tanggal setoran tidak terbaca; mohon pilih dari kalender.")?;
+    let deposited_on =
+        deposited_on.map_err(|_| "Tanggal setoran tidak terbaca; mohon pilih dari kalender.")?;
     let id = field("nomor").parse().map_err(|_| "Halaman ini sudah usang; mohon isi sekali lagi.")?;
     let (bank, bank_reference) = (field("bank").to_owned(), field("nomor_bank").to_owned());
     Ok((id, Deposit { amount, bank, deposited_on, bank_reference }))
@@ -158,15 +162,21 @@ fn refusal_words(error: RequestError) -> Result<Refused, Sorry> {
     match error {
         RequestError::Terms(_) => Ok((
             StatusCode::UNPROCESSABLE_ENTITY,
-            Some("Bank, nomor, atau tanggal setoran belum benar; mohon isi seperti di bukti setor, paling banyak 60 huruf, tanpa tanggal yang belum tiba."),
+            Some(
+                "Bank, nomor, atau tanggal setoran belum benar; mohon isi seperti di bukti setor, paling banyak 60 huruf, tanpa tanggal yang belum tiba.",
+            ),
         )),
         RequestError::ProofUsed => Ok((
             StatusCode::CONFLICT,
-            Some("Bukti setor ini sudah dipakai untuk permintaan lain; mohon lampirkan bukti setoran yang baru."),
+            Some(
+                "Bukti setor ini sudah dipakai untuk permintaan lain; mohon lampirkan bukti setoran yang baru.",
+            ),
         )),
         RequestError::DepositUsed => Ok((
             StatusCode::CONFLICT,
-            Some("Setoran dengan bank, tanggal, dan nomor ini sudah pernah diminta; mohon periksa nomornya di bukti setor."),
+            Some(
+                "Setoran dengan bank, tanggal, dan nomor ini sudah pernah diminta; mohon periksa nomornya di bukti setor.",
+            ),
         )),
         RequestError::Forbidden | RequestError::Absent => Err(Sorry::absent()),
         RequestError::Sql(error) => Err(error.into()),
@@ -191,7 +201,12 @@ pub(in crate::http) async fn topup_proof(
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media.as_str())),
         (header::CONTENT_DISPOSITION, name),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+            ),
+        ),
     ];
     Ok((StatusCode::OK, headers, bytes).into_response())
 }

@@ -37,12 +37,16 @@ async fn no_two_payments_at_once_pass_the_cap_of_a_day() {
         async move { client.pays(quote).await }
     });
     let answers = futures_util::future::join_all(at_once).await;
-    let taken = world.count("SELECT coalesce(sum(amount), 0)::bigint FROM payment WHERE state = 'confirmed'").await;
+    let taken =
+        world.count("SELECT coalesce(sum(amount), 0)::bigint FROM payment WHERE state = 'confirmed'").await;
     assert!(taken <= cap, "{taken} of {cap}");
     for (answer, quote) in answers.iter().zip(&quotes) {
         if answer.status != StatusCode::CREATED {
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
-            assert_eq!((&answer.body["code"], &answer.body["retry"]), (&json!("DAILY_LIMIT"), &json!("new_key")));
+            assert_eq!(
+                (&answer.body["code"], &answer.body["retry"]),
+                (&json!("DAILY_LIMIT"), &json!("new_key"))
+            );
         }
         // Whatever is left of the cap is used by who fits.
         if answer.status != StatusCode::CREATED && taken + quote.total <= cap {
@@ -60,10 +64,19 @@ async fn a_refusal_by_a_cap_is_told_again_for_ever_and_leaves_nothing_else() {
     let quote = world.agent().looks_up(&world.vehicle()).await;
     caps(&world, world.agent(), Some(quote.total - 1), None).await;
     let refused = world.agent().pays_with("k", &quote).await;
-    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (422, &json!("DAILY_LIMIT")), "{}", refused.text);
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["code"]),
+        (422, &json!("DAILY_LIMIT")),
+        "{}",
+        refused.text
+    );
     caps(&world, world.agent(), Some(quote.total), None).await;
     let again = world.agent().pays_with("k", &quote).await;
-    assert_eq!((again.status.as_u16(), &again.body["code"]), (422, &json!("DAILY_LIMIT")), "the same key, the same answer");
+    assert_eq!(
+        (again.status.as_u16(), &again.body["code"]),
+        (422, &json!("DAILY_LIMIT")),
+        "the same key, the same answer"
+    );
     assert_eq!(world.count("SELECT count(*) FROM payment").await, 0);
     assert_eq!(world.count("SELECT count(*) FROM vehicle_lock").await, 0);
     assert_eq!(world.agent().pays_with("another", &quote).await.state(), "confirmed", "a cap may be reached");
@@ -87,7 +100,12 @@ async fn what_is_open_counts_until_it_is_settled_and_what_was_refused_counts_for
     world.no_faults();
     caps(&world, world.agent(), None, Some(quotes[0].total)).await;
     let refused = world.agent().pays(&quotes[1]).await;
-    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (422, &json!("EXPOSURE_LIMIT")), "{}", refused.text);
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["code"]),
+        (422, &json!("EXPOSURE_LIMIT")),
+        "{}",
+        refused.text
+    );
     assert_eq!(world.settle_doubts().await, 0);
     caps(&world, world.agent(), None, Some(most)).await;
     assert_eq!(world.agent().pays_with("later", &quotes[1]).await.state(), "confirmed", "it is settled");

@@ -17,7 +17,11 @@ async fn caps_are_set_and_lifted_by_command_and_each_change_is_noted() {
     let none = json!({"agent_code": code, "daily": null, "open": null});
     assert_eq!(limit(&[]).await.1, none, "no caps by default");
     let (status, set, error) = limit(&["--daily", "1000000", "--open", "400000"]).await;
-    assert_eq!((status, set), (0, json!({"agent_code": code, "daily": 1_000_000, "open": 400_000})), "{error}");
+    assert_eq!(
+        (status, set),
+        (0, json!({"agent_code": code, "daily": 1_000_000, "open": 400_000})),
+        "{error}"
+    );
     assert_eq!(limit(&["--open", "none"]).await.1["daily"], 1_000_000, "what is not named stays");
     for wrong in ["0", "-5", "banyak", "9999999999999999"] {
         assert_eq!(limit(&["--daily", wrong]).await.0, 2, "{wrong}");

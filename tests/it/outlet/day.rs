@@ -76,7 +76,11 @@ async fn the_fee_statement_is_what_the_ledger_says_and_a_reversed_payment_earns_
     before.says("Januari 2020");
     before.says("Belum ada pembayaran lunas di bulan ini.");
     for wrong in ["2026-13", "kemarin", "2026-1"] {
-        assert_eq!(siti.opens(&format!("/biaya?bulan={wrong}")).await.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert_eq!(
+            siti.opens(&format!("/biaya?bulan={wrong}")).await.status,
+            StatusCode::BAD_REQUEST,
+            "{wrong}"
+        );
     }
 }
 

@@ -97,7 +97,10 @@ async fn a_drawer_whose_count_fits_closes_and_one_that_differs_needs_a_reason() 
     siti.sells(&world.vehicle()).await.says("LUNAS");
     let taken = amount_of_all(&world).await;
     let drawer = siti.opens("/laci").await;
-    assert!(!drawer.text().contains(&rupiah(150_000 + taken)), "who counts does not read what should come out");
+    assert!(
+        !drawer.text().contains(&rupiah(150_000 + taken)),
+        "who counts does not read what should come out"
+    );
     let short = counts(&siti, &drawer, 150_000 + taken - 20_000, &[]).await;
     assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
     short.says("Hitungan belum cocok");
@@ -111,10 +114,13 @@ async fn a_drawer_whose_count_fits_closes_and_one_that_differs_needs_a_reason() 
     assert_eq!(world.count("SELECT count(*) FROM drawer WHERE closed_at IS NOT NULL").await, 0);
     let closed = counts(&siti, &short, 150_000 + taken - 20_000, &reason).await;
     let report = siti.follows(&closed).await;
-    for words in ["LACI DITUTUP", "Hitungan kurang Rp20.000.", "uang receh hilang", "Dicatat di akun Selisih laci"] {
+    for words in
+        ["LACI DITUTUP", "Hitungan kurang Rp20.000.", "uang receh hilang", "Dicatat di akun Selisih laci"]
+    {
         report.says(words);
     }
-    let short = "SELECT count(*) FROM cash_entry WHERE code = 'SHORT' AND credit = 'variance' AND amount = 20000";
+    let short =
+        "SELECT count(*) FROM cash_entry WHERE code = 'SHORT' AND credit = 'variance' AND amount = 20000";
     assert_eq!(world.count(short).await, 1);
     opens_with(&siti, "0").await;
     let drawer = siti.opens("/laci").await;
@@ -142,7 +148,8 @@ async fn what_is_returned_handed_over_or_fetched_counts_and_the_same_form_twice_
     let paid = world.count("SELECT sum(amount)::bigint FROM payment WHERE state = 'confirmed'").await;
     let drawer = siti.opens("/laci").await;
     let number = drawer.field("nomor").unwrap();
-    let out = [("nomor", &*number), ("arah", "keluar"), ("jumlah", "30.000"), ("catatan", "setor ke bendahara")];
+    let out =
+        [("nomor", &*number), ("arah", "keluar"), ("jumlah", "30.000"), ("catatan", "setor ke bendahara")];
     let taps = (0..3).map(|_| siti.sends(&drawer, "/laci/pindah", &out));
     for tap in futures_util::future::join_all(taps).await {
         assert_eq!(tap.location(), "/laci", "{}", tap.text());
@@ -181,7 +188,8 @@ async fn a_payment_and_the_closing_at_once_leave_no_cash_uncounted() {
             siti.confirms(&confirmation).await;
         }
         let drawer = siti.opens("/laci").await;
-        let taken = "SELECT coalesce(sum(p.amount), 0)::bigint FROM drawer_payment JOIN payment p USING (payment_id)
+        let taken =
+            "SELECT coalesce(sum(p.amount), 0)::bigint FROM drawer_payment JOIN payment p USING (payment_id)
                      JOIN drawer d USING (drawer_id) WHERE d.closed_at IS NULL";
         let closed = counts(&siti, &drawer, world.count(taken).await, &[]).await;
         siti.follows(&closed).await.says("Hitungan cocok.");

@@ -12,7 +12,8 @@ use crate::support::{Cashier, Page, in_pieces};
 async fn counts(cashier: &Cashier, page: &Page, rupiah: i64, more: &[(&str, &str)]) -> Page {
     let close = closing_path(page);
     let pieces = in_pieces(rupiah);
-    let names = [100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100].map(|each| format!("p{each}"));
+    let names =
+        [100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100].map(|each| format!("p{each}"));
     let mut fields: Vec<(&str, &str)> =
         names.iter().zip(&pieces).map(|(name, n)| (name.as_str(), n.as_str())).collect();
     fields.extend_from_slice(more);
@@ -21,7 +22,8 @@ async fn counts(cashier: &Cashier, page: &Page, rupiah: i64, more: &[(&str, &str
 
 /// Where the page's form that closes the drawer leads.
 fn closing_path(page: &Page) -> String {
-    let form = page.html.split("action=\"").find(|rest| rest.starts_with("/laci/") && rest.contains("/tutup\""));
+    let form =
+        page.html.split("action=\"").find(|rest| rest.starts_with("/laci/") && rest.contains("/tutup\""));
     form.unwrap_or_else(|| panic!("nothing to close: {}", page.text())).split('"').next().unwrap().to_owned()
 }
 

@@ -64,10 +64,14 @@ async fn a_request_with_its_proof_becomes_float_by_two_people_and_not_by_one() {
     let after = ani.opens("/saldo").await;
     after.says("Sudah masuk saldo");
     after.says("Isi saldo");
-    assert_eq!(world.count("SELECT available FROM agent_float ORDER BY agent_id LIMIT 1").await, before + 5_000_000);
+    assert_eq!(
+        world.count("SELECT available FROM agent_float ORDER BY agent_id LIMIT 1").await,
+        before + 5_000_000
+    );
     let stored = "SELECT count(*) FROM topup_proof WHERE sha256(bytes) = proof_sha256";
     assert_eq!(world.count(stored).await, 1);
-    let events = "SELECT count(*) FROM audit_event WHERE action = 'requested top-up' AND actor = 'person:ani'";
+    let events =
+        "SELECT count(*) FROM audit_event WHERE action = 'requested top-up' AND actor = 'person:ani'";
     assert_eq!(world.count(events).await, 1);
     world.verified().await;
 }
@@ -160,7 +164,11 @@ async fn a_cashier_cannot_ask_and_another_outlets_proof_looks_absent() {
     let absent = siti.opens("/tidak-ada").await;
     assert_eq!((form.status, sent.status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
     assert_eq!((form.text(), sent.text()), (absent.text(), absent.text()), "as what does not exist");
-    assert_eq!(siti.opens(&format!("/saldo/permintaan/{id}/bukti")).await.status, StatusCode::OK, "her own outlet's");
+    assert_eq!(
+        siti.opens(&format!("/saldo/permintaan/{id}/bukti")).await.status,
+        StatusCode::OK,
+        "her own outlet's"
+    );
     let dewi = world.operator(1, ("dewi", Role::Penyelia), false).await;
     dewi.signs_in().await;
     let theirs = dewi.opens(&format!("/saldo/permintaan/{id}/bukti")).await;
@@ -168,7 +176,8 @@ async fn a_cashier_cannot_ask_and_another_outlets_proof_looks_absent() {
     assert_eq!((theirs.status, theirs.text()), (StatusCode::NOT_FOUND, none.text()));
     // A form from elsewhere, or without its token, asks for nothing.
     let form = ani.opens("/saldo/isi").await;
-    let stale = ani.uploads(&absent, "/saldo/isi", &[("nomor", &form.field("nomor").unwrap())], &slip()).await;
+    let stale =
+        ani.uploads(&absent, "/saldo/isi", &[("nomor", &form.field("nomor").unwrap())], &slip()).await;
     assert_eq!(stale.status, StatusCode::FORBIDDEN);
     assert_eq!(world.count("SELECT count(*) FROM topup_request").await, 1);
 }

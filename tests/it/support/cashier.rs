@@ -145,7 +145,8 @@ impl Cashier {
         let token = from.field("csrf").unwrap_or_default();
         let mut body = vec![];
         for (name, value) in [("csrf", &*token)].iter().chain(fields) {
-            let part = format!("--batas7\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            let part =
+                format!("--batas7\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
             body.extend_from_slice(part.as_bytes());
         }
         let head = "--batas7\r\nContent-Disposition: form-data; name=\"bukti\"; filename=\"slip.png\"\r\nContent-Type: image/png\r\n\r\n";

@@ -28,14 +28,10 @@ impl World {
     pub async fn staff(&self, outlet: usize, username: &str, role: Role) -> Operator {
         let mut connection = self.app.db.workers.acquire().await.expect("a connection");
         let code = &self.agents[outlet].code;
-        let outlet =
-            agents::agent_by_code(&mut connection, code).await.expect("a row").expect("an outlet");
-        let new = NewPerson {
-            outlet: Some(outlet.agent_id),
-            ..NewPerson::named(username, "no password", role)
-        };
-        let person =
-            agents::add_person(&mut connection, &new, self.clock.now()).await.expect("a person");
+        let outlet = agents::agent_by_code(&mut connection, code).await.expect("a row").expect("an outlet");
+        let new =
+            NewPerson { outlet: Some(outlet.agent_id), ..NewPerson::named(username, "no password", role) };
+        let person = agents::add_person(&mut connection, &new, self.clock.now()).await.expect("a person");
         let (person_id, username) = (person.person_id, person.username);
         Operator { person_id, username, full_name: None, role, outlet }
     }
