@@ -1,6 +1,7 @@
 //! The proof of a deposit: a picture or a PDF of the bank's slip, known by its bytes and not by what is said of it. Pure.
 
 use aws_lc_rs::digest;
+use serde::Serialize;
 
 /// Largest proof, bytes: a phone's photo. The table says the same (`topup_proof_bounded`).
 pub const PROOF_MAX: usize = 4 * 1024 * 1024;
@@ -16,6 +17,12 @@ pub enum Media {
     Png,
     /// A picture as messengers send it.
     Webp,
+}
+
+impl Serialize for Media {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl Media {

@@ -45,15 +45,10 @@ pub struct TopupRequest {
     /// How large the proof is.
     pub proof_bytes: i32,
     /// What the proof is.
-    #[serde(serialize_with = "as_media_type")]
     pub media: Media,
     /// What has become of it.
     #[serde(flatten)]
     pub state: RequestState,
-}
-
-fn as_media_type<S: serde::Serializer>(media: &Media, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(media.as_str())
 }
 
 /// What has become of a request.

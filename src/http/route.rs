@@ -23,7 +23,6 @@ pub(super) fn router(app: App) -> Router {
     let body_max = app.config.http.body_max_bytes;
     // A slow line at a village counter takes that long with a body; a client that says nothing more gets no longer.
     let body_within = Duration::from_secs(3 * app.config.http.header_timeout_s);
-    let uploads = DefaultBodyLimit::max(counter::TOPUP_BODY_MAX);
     let within = move |request: &Request| {
         if request.uri().path() == UPLOAD { UPLOAD_WITHIN } else { body_within }
     };
@@ -55,16 +54,6 @@ pub(super) fn router(app: App) -> Router {
         .route("/akun/pin", post(counter::set_pin))
         .route("/akun/pin/hapus", post(counter::drop_pin))
         .route("/hari-ini", get(counter::today))
-        .route("/saldo", get(counter::float))
-        .route("/saldo/isi", get(counter::topup_form).post(counter::ask_topup).layer(uploads))
-        .route("/saldo/permintaan/{request_id}/bukti", get(counter::topup_proof))
-        .route("/biaya", get(counter::fees))
-        .route("/penyelia", get(counter::supervisor))
-        .route("/laci", get(counter::own_drawer))
-        .route("/laci/buka", post(counter::open_drawer))
-        .route("/laci/pindah", post(counter::move_cash))
-        .route("/laci/{drawer_id}", get(counter::one_drawer))
-        .route("/laci/{drawer_id}/tutup", post(counter::close_drawer))
         .route("/tagihan", post(counter::look_up))
         .route("/tagihan/{lookup_id}", get(counter::bill))
         .route("/tagihan/{lookup_id}/konfirmasi", post(counter::confirmation))
@@ -78,6 +67,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/bukti/{receipt_no}", post(counter::paper))
         .route("/assets/counter.js", get(counter::script))
         .route("/assets/icon.svg", get(counter::icon))
+        .merge(outlet_day())
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(body_max))
@@ -87,6 +77,22 @@ pub(super) fn router(app: App) -> Router {
         }))
         .layer(from_fn(edge::edge))
         .with_state(app)
+}
+
+/// The day at an outlet.
+fn outlet_day() -> Router<App> {
+    let uploads = DefaultBodyLimit::max(counter::TOPUP_BODY_MAX);
+    Router::new()
+        .route("/saldo", get(counter::float))
+        .route("/saldo/isi", get(counter::topup_form).post(counter::ask_topup).layer(uploads))
+        .route("/saldo/permintaan/{request_id}/bukti", get(counter::topup_proof))
+        .route("/biaya", get(counter::fees))
+        .route("/penyelia", get(counter::supervisor))
+        .route("/laci", get(counter::own_drawer))
+        .route("/laci/buka", post(counter::open_drawer))
+        .route("/laci/pindah", post(counter::move_cash))
+        .route("/laci/{drawer_id}", get(counter::one_drawer))
+        .route("/laci/{drawer_id}/tutup", post(counter::close_drawer))
 }
 
 /// For a person a page, for a program a problem.

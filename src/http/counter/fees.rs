@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::payment;
 
 struct Day {
-    day: String,
+    date: String,
     payments: i64,
     amount: String,
     fee: String,
@@ -71,7 +71,7 @@ pub(in crate::http) async fn fees(
         days: days
             .into_iter()
             .map(|day| Day {
-                day: day.day.long(),
+                date: day.day.long(),
                 payments: day.payments,
                 amount: day.amount.to_string(),
                 fee: day.fee.to_string(),

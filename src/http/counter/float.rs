@@ -30,7 +30,7 @@ struct Moved {
 }
 
 impl Moved {
-    fn of(entry: Entry) -> Self {
+    fn of(entry: &Entry) -> Self {
         let at = chrono::DateTime::parse_from_rfc3339(&entry.at).map(|at| wib_long(at.to_utc()));
         Self {
             seq: entry.seq,
@@ -149,7 +149,7 @@ pub(in crate::http) async fn float(
         caps: lines.into_iter().filter_map(line).collect(),
         requests: requests.into_iter().map(Asked::of).collect(),
         older: entries.last().map(|entry| entry.seq).filter(|seq| *seq > 1),
-        entries: entries.into_iter().map(Moved::of).collect(),
+        entries: entries.iter().map(Moved::of).collect(),
         is_first: before.sebelum.is_none(),
     };
     Ok(page(StatusCode::OK, &template))

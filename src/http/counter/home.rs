@@ -128,18 +128,19 @@ pub(super) fn warning(app: &App, active: bool) -> Option<&'static str> {
     }
 }
 
+/// Who took payments; none for the outlet's own program.
+type Who<'a> = Option<&'a (PersonId, String)>;
+
 /// Sums by who took the payments; nothing where that is one alone.
 fn by_operator(sums: &[DaySum]) -> Vec<(String, Vec<Sum>)> {
-    let mut groups: Vec<(&Option<(PersonId, String)>, Vec<&DaySum>)> = vec![];
+    let mut groups: Vec<(Who<'_>, Vec<&DaySum>)> = vec![];
     for sum in sums {
-        match groups.iter_mut().find(|(who, _)| **who == sum.operator) {
+        match groups.iter_mut().find(|(who, _)| *who == sum.operator.as_ref()) {
             Some((_, own)) => own.push(sum),
-            None => groups.push((&sum.operator, vec![sum])),
+            None => groups.push((sum.operator.as_ref(), vec![sum])),
         }
     }
-    let name = |who: &Option<(PersonId, String)>| {
-        who.as_ref().map_or_else(|| "Lewat program gerai".to_owned(), |(_, name)| name.clone())
-    };
+    let name = |who: Who<'_>| who.map_or_else(|| "Lewat program gerai".to_owned(), |(_, name)| name.clone());
     let several = groups.len() > 1;
     let shown = groups.into_iter().filter(|_| several);
     shown.map(|(who, own)| (name(who), by_word(&own))).collect()

@@ -181,9 +181,9 @@ async fn a_payment_and_the_closing_at_once_leave_no_cash_uncounted() {
         let confirmation = siti.takes_cash(&bill, "900000000").await;
         let drawer = siti.opens("/laci").await;
         let (paid, closed) = tokio::join!(siti.confirms(&confirmation), counts(&siti, &drawer, 0, &[]));
-        let closes = closed.status == StatusCode::SEE_OTHER;
-        assert_eq!(closes, paid.status == StatusCode::CONFLICT, "{} / {}", paid.text(), closed.text());
-        if closes {
+        let is_closed = closed.status == StatusCode::SEE_OTHER;
+        assert_eq!(is_closed, paid.status == StatusCode::CONFLICT, "{} / {}", paid.text(), closed.text());
+        if is_closed {
             opens_with(&siti, "0").await;
             siti.confirms(&confirmation).await;
         }
