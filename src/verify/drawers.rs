@@ -66,7 +66,7 @@ async fn between_wrong_accounts(connection: &mut PgConnection) -> Result<Option<
         r#"SELECT format('cash_entry %s: a %s of %s from %s to %s by %s in drawer %s is none that its code allows', e.cash_entry_id, e.code, e.amount,
                          e.debit, e.credit, coalesce(m.username, 'nobody'), coalesce(d.drawer_id::text, 'none')) AS "offender!"
            FROM cash_entry e LEFT JOIN drawer d USING (drawer_id) LEFT JOIN person m ON m.person_id = e.person_id
-           WHERE e.amount <= 0 OR m.agent_id IS DISTINCT FROM d.agent_id OR d.drawer_id IS NULL
+           WHERE e.amount <= 0 OR d.drawer_id IS NULL OR m.agent_id <> d.agent_id OR (m.role IN ('kasir', 'penyelia')) IS NOT TRUE
               OR (e.code IN ('TAKEN', 'RETURNED')) <> (e.payment_id IS NOT NULL)
               OR CASE e.code
                    WHEN 'OPENED' THEN e.debit = 'safe' AND e.credit = 'drawer' AND e.amount = d.opening
@@ -156,7 +156,7 @@ async fn other_terms(connection: &mut PgConnection) -> Result<Option<String>, sq
     sqlx::query_scalar!(
         r#"SELECT format('topup_request %s: proposal %s is not what was asked for', r.request_id, coalesce(r.proposal_id::text, 'none')) AS "offender!"
            FROM topup_request r JOIN person m ON m.person_id = r.requested_by LEFT JOIN proposal p USING (proposal_id)
-           WHERE m.agent_id IS DISTINCT FROM r.agent_id OR r.proposal_id IS NOT NULL AND r.declined_at IS NOT NULL
+           WHERE m.agent_id <> r.agent_id OR m.role <> 'penyelia' OR r.proposal_id IS NOT NULL AND r.declined_at IS NOT NULL
               OR r.proposal_id IS NOT NULL AND (p.kind, p.subject, p.terms->>'amount', p.terms->>'bank', p.terms->>'deposited_on', p.terms->>'bank_reference')
                  IS DISTINCT FROM ('topup', r.agent_id, r.amount::text, r.bank, r.deposited_on::text, r.bank_reference)
            LIMIT 1"#

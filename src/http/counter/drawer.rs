@@ -10,14 +10,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::bill::rupiah_of;
+use super::drawer_view::{Difference, End, Moved, Past, Pieces, money};
 use super::form::Sent;
 use super::guard::AtCounter;
 use super::{Frame, Sorry, page, see};
 use crate::agents::Role;
-use crate::domain::{CashEntryId, DrawerId, PaymentId, Plate, Rupiah, wib_hour, wib_long};
+use crate::domain::{CashEntryId, DrawerId, Rupiah, wib_long};
 use crate::drawer::{
-    self, BadCount, Book, Close, Closing, Code, Count, DENOMINATIONS, Drawer, DrawerError, Line, Movement,
-    Way,
+    self, BadCount, Book, Close, Code, Count, DENOMINATIONS, Drawer, DrawerError, Line, Movement, Way,
 };
 use crate::http::App;
 use crate::http::body::PathOf;
@@ -29,51 +29,6 @@ const LISTED_MAX: i64 = 20;
 const LINES_MAX: i64 = 500;
 /// Letters in a reason or a remark.
 const WORDS_MAX: usize = 300;
-
-/// A closed drawer in a list, or one that is open.
-pub(super) struct Past {
-    pub(super) drawer_id: DrawerId,
-    pub(super) operator: String,
-    pub(super) opened_at: String,
-    /// When, counted, and the difference; none while it is open.
-    pub(super) closed: Option<(String, String, Difference)>,
-    pub(super) reason: Option<String>,
-}
-
-/// Counted less expected, in words.
-pub(super) struct Difference {
-    pub(super) words: String,
-    pub(super) tone: &'static str,
-}
-
-impl Difference {
-    pub(super) fn of(variance: Rupiah) -> Self {
-        match variance.get() {
-            0 => Self { words: "cocok".to_owned(), tone: "good" },
-            1.. => Self { words: format!("lebih {variance}"), tone: "wait" },
-            _ => Self { words: format!("kurang {}", variance.negated()), tone: "bad" },
-        }
-    }
-}
-
-impl Past {
-    pub(super) fn of(drawer: Drawer) -> Self {
-        let (closed, reason) = match drawer.closing {
-            Some(end) => {
-                let difference = Difference::of(end.variance());
-                (Some((wib_long(end.closed_at), end.counted.to_string(), difference)), end.reason)
-            }
-            None => (None, None),
-        };
-        Self {
-            drawer_id: drawer.drawer_id,
-            operator: drawer.operator,
-            opened_at: wib_long(drawer.opened_at),
-            closed,
-            reason,
-        }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "counter/drawer_new.html")]
@@ -145,73 +100,6 @@ pub(in crate::http) async fn open_drawer(
     };
     app.drawers.open(&at.session.operator, opening).await.map_err(sorry)?;
     Ok(form.tagihan.map_or_else(|| see("/laci"), |bill| see(&format!("/tagihan/{bill}"))))
-}
-
-struct Moved {
-    what: &'static str,
-    amount: String,
-    at: String,
-    payment: Option<(PaymentId, String)>,
-    remark: Option<String>,
-}
-
-impl Moved {
-    fn of(line: Line) -> Self {
-        let plate = |plate: String| Plate::parse(&plate).map_or(plate, |plate| plate.to_string());
-        Self {
-            what: match line.code {
-                Code::Opened => "Modal awal",
-                Code::Added => "Ambil dari kas gerai",
-                Code::Taken => "Pembayaran warga",
-                Code::Returned => "Dikembalikan kepada warga",
-                Code::HandedOver => "Setor ke kas gerai",
-                Code::Short => "Kurang, ke selisih laci",
-                Code::Over => "Lebih, ke selisih laci",
-                Code::Closed => "Hasil hitung, ke kas gerai",
-            },
-            amount: line.amount.to_string(),
-            at: wib_hour(line.at),
-            payment: line.payment_id.map(|id| (id, line.plate.map_or_else(String::new, plate))),
-            remark: line.remark,
-        }
-    }
-}
-
-/// A denomination with what was typed.
-struct Pieces {
-    field: String,
-    name: String,
-    typed: String,
-}
-
-struct End {
-    closed_at: String,
-    closed_by: String,
-    counted: String,
-    expected: String,
-    difference: Difference,
-    reason: Option<String>,
-    pieces: Vec<(String, i32, String)>,
-}
-
-impl End {
-    fn of(end: &Closing) -> Self {
-        let counted = end.count.pieces().into_iter().zip(DENOMINATIONS).filter(|(n, _)| *n > 0);
-        let pieces = counted.map(|(n, each)| (money(each), n, money(each * i64::from(n))));
-        Self {
-            closed_at: wib_long(end.closed_at),
-            closed_by: end.closed_by.clone(),
-            counted: end.counted.to_string(),
-            expected: end.expected.to_string(),
-            difference: Difference::of(end.variance()),
-            reason: end.reason.clone(),
-            pieces: pieces.collect(),
-        }
-    }
-}
-
-fn money(rupiah: i64) -> String {
-    Rupiah::new(rupiah).unwrap_or_default().to_string()
 }
 
 /// What was sent and why it was not taken.

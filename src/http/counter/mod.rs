@@ -12,6 +12,7 @@ mod asset;
 mod bill;
 mod cookie;
 mod drawer;
+mod drawer_view;
 mod fees;
 mod float;
 mod form;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::drawer::Past;
+use super::drawer_view::Past;
 use super::guard::AtCounter;
 use super::home::{Line, word};
 use super::{Frame, Sorry, page};
