@@ -4,8 +4,10 @@ use reqwest::StatusCode;
 use samsat_gateway::agents;
 use samsat_gateway::ledger::Caps;
 use serde_json::json;
+use sqlx::Connection;
 
-use crate::support::{Client, Quote, World};
+use super::until_waiting;
+use crate::support::{Answer, Client, Quote, World};
 
 async fn caps(world: &World, agent: &Client, daily: Option<i64>, open: Option<i64>) {
     let mut transaction = world.app.db.workers.begin().await.unwrap();
@@ -55,6 +57,37 @@ async fn no_two_payments_at_once_pass_the_cap_of_a_day() {
         }
     }
     assert!(answers.iter().any(|answer| answer.status != StatusCode::CREATED));
+    world.verified().await;
+}
+
+/// Fails if what was taken is read before the float's lock is held: then both fit.
+#[tokio::test]
+async fn of_two_payments_that_wait_for_one_float_only_one_fits_under_its_cap() {
+    let world = World::new().await;
+    let (_, _, other) = world.sister().await;
+    let sister = Client { base: other, ..world.agent().clone() };
+    for (daily, code) in [(true, "DAILY_LIMIT"), (false, "EXPOSURE_LIMIT")] {
+        let quotes = quotes(&world, 2).await;
+        let taken = "SELECT coalesce(sum(amount), 0)::bigint FROM payment WHERE state = 'confirmed'";
+        let most = quotes[0].total.max(quotes[1].total);
+        let cap = if daily { world.count(taken).await + most } else { most };
+        caps(&world, world.agent(), daily.then_some(cap), (!daily).then_some(cap)).await;
+        // The outcome stays open as long as both are on their way.
+        world.fault("BAPENDA", "payment", if daily { "delay_ms:0" } else { "reset_after_booking" });
+        let mut admin = world.admin_connection().await;
+        let mut holds = admin.begin().await.unwrap();
+        sqlx::query("SELECT FROM agent_float FOR UPDATE").execute(&mut *holds).await.unwrap();
+        let ends = async {
+            until_waiting(&world, 2).await;
+            holds.commit().await.unwrap();
+        };
+        let (one, two, ()) = tokio::join!(world.agent().pays(&quotes[0]), sister.pays(&quotes[1]), ends);
+        let refused: Vec<&str> =
+            [&one, &two].into_iter().map(Answer::code).filter(|code| !code.is_empty()).collect();
+        assert_eq!(refused, [code], "{} / {}", one.text, two.text);
+        world.no_faults();
+        assert_eq!(world.settle_doubts().await, 0);
+    }
     world.verified().await;
 }
 

@@ -2,8 +2,11 @@
 
 use reqwest::StatusCode;
 use samsat_gateway::agents::Role;
+use samsat_gateway::domain::DrawerId;
+use samsat_gateway::drawer;
+use sqlx::Connection;
 
-use super::{closing_path, counts, rupiah};
+use super::{closing_path, counts, rupiah, until_waiting};
 use crate::support::{Cashier, Page, World};
 
 async fn without_drawer(world: &World, name: &str) -> Cashier {
@@ -195,6 +198,75 @@ async fn a_payment_and_the_closing_at_once_leave_no_cash_uncounted() {
         siti.follows(&closed).await.says("Hitungan cocok.");
         opens_with(&siti, "0").await;
     }
+    world.verified().await;
+}
+
+/// Both halves fail without their lock: the closing would not wait, or the payment would begin into a closed drawer.
+#[tokio::test]
+async fn a_closing_waits_for_a_payment_that_begins_and_a_payment_for_a_closing() {
+    let world = World::new().await;
+    let siti = world.cashier(0, "siti").await;
+    siti.signs_in().await;
+    let page = siti.opens("/laci").await;
+    let mut begins = world.app.db.workers.begin().await.unwrap();
+    let id: uuid::Uuid = closing_path(&page).split('/').nth(2).unwrap().parse().unwrap();
+    let kept = drawer::lock_open(&mut begins, &[DrawerId(id)].into()).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    let ends = async {
+        until_waiting(&world, 1).await;
+        begins.commit().await.unwrap();
+    };
+    let (closed, ()) = tokio::join!(counts(&siti, &page, 0, &[]), ends);
+    assert_eq!(closed.status, StatusCode::SEE_OTHER, "{}", closed.text());
+    opens_with(&siti, "0").await;
+    let bill = siti.looks_up(&world.vehicle()).await;
+    let confirmation = siti.takes_cash(&bill, "900000000").await;
+    let mut admin = world.admin_connection().await;
+    let mut closes = admin.begin().await.unwrap();
+    sqlx::query("SELECT FROM drawer WHERE closed_at IS NULL FOR NO KEY UPDATE")
+        .execute(&mut *closes)
+        .await
+        .unwrap();
+    let ends = async {
+        until_waiting(&world, 1).await;
+        let close = "UPDATE drawer SET closed_at = now(), closed_by = person_id, pieces = array_fill(0, ARRAY[10]), counted = 0, expected = 0
+                     WHERE closed_at IS NULL";
+        sqlx::query(close).execute(&mut *closes).await.unwrap();
+        closes.commit().await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(siti.confirms(&confirmation), ends);
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text());
+    assert_eq!(world.count("SELECT count(*) FROM payment").await, 0);
+    world.verified().await;
+}
+
+#[tokio::test]
+async fn cash_goes_back_to_a_citizen_out_of_an_open_drawer_only() {
+    let world = World::new().await;
+    let siti = world.cashier(0, "siti").await;
+    siti.signs_in().await;
+    world.fault("BAPENDA", "payment", "reset_before");
+    let open = siti.sells(&world.vehicle()).await;
+    world.no_faults();
+    let bare = open.path.split('?').next().unwrap();
+    siti.sends(&open, &format!("{bare}/batal"), &[]).await;
+    world.hosts_later(60);
+    world.settle_doubts().await;
+    let page = siti.opens("/laci").await;
+    counts(&siti, &page, amount_of_all(&world).await, &[]).await;
+    let refused = siti.opens(bare).await;
+    let path = format!("{bare}/kembali");
+    let told = siti.sends(&refused, &path, &[("kepada", "Ibu Sri")]).await;
+    assert_eq!(told.status, StatusCode::CONFLICT);
+    told.says("Laci belum dibuka");
+    assert_eq!(world.count("SELECT count(*) FROM citizen_debt WHERE returned_at IS NULL").await, 1);
+    let drawer = opens_with(&siti, "1000000").await;
+    let owed = amount_of_all(&world).await;
+    for _ in 0..2 {
+        assert_eq!(siti.sends(&refused, &path, &[("kepada", "Ibu Sri")]).await.location(), bare);
+    }
+    let closed = counts(&siti, &drawer, 1_000_000 - owed, &[]).await;
+    siti.follows(&closed).await.says("Hitungan cocok.");
     world.verified().await;
 }
 

@@ -6,7 +6,7 @@ mod day;
 mod drawer;
 mod topup;
 
-use crate::support::{Cashier, Page, in_pieces};
+use crate::support::{Cashier, Page, World, in_pieces};
 
 /// Counts what is said to lie in a drawer and closes it; whatever is answered.
 async fn counts(cashier: &Cashier, page: &Page, rupiah: i64, more: &[(&str, &str)]) -> Page {
@@ -25,6 +25,16 @@ fn closing_path(page: &Page) -> String {
     let form =
         page.html.split("action=\"").find(|rest| rest.starts_with("/laci/") && rest.contains("/tutup\""));
     form.unwrap_or_else(|| panic!("nothing to close: {}", page.text())).split('"').next().unwrap().to_owned()
+}
+
+/// Waits until so many sessions of this world's database wait for a lock.
+async fn until_waiting(world: &World, sessions: i64) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(2);
+    while world.count(waiting).await < sessions {
+        assert!(std::time::Instant::now() < deadline, "nobody waits");
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Rupiah as pages write them.
