@@ -4,6 +4,7 @@
 -- money that the outlet has at the bank. Nothing here can stop a payment from ending (decision 040). An entry is one row that
 -- one account gives (debit) and another takes (credit), as in the ledger. Accounts of an outlet's cash: `drawer` (that drawer),
 -- `safe` (the outlet's cash outside its drawers), `citizens` (what citizens handed over and got back), `variance` (selisih laci).
+-- The ALTERs lock `agent` for a moment; it has a row an outlet.
 
 CREATE TABLE drawer (
   drawer_id uuid PRIMARY KEY,

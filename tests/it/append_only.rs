@@ -51,7 +51,7 @@ async fn a_day() -> World {
 }
 
 /// Runs a statement that must be refused, and tells by what: the constraint's name, else the SQLSTATE.
-async fn refused(connection: &mut PgConnection, sql: &str) -> String {
+pub(crate) async fn refused(connection: &mut PgConnection, sql: &str) -> String {
     let mut transaction = connection.begin().await.unwrap();
     let error = match transaction.execute(AssertSqlSafe(sql.to_owned())).await {
         Ok(done) => panic!("taken ({} rows): {sql}", done.rows_affected()),

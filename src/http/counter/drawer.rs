@@ -41,10 +41,10 @@ struct NewPage {
     past: Vec<Past>,
 }
 
-/// Where one came from.
+/// Where one came from: a bill; what is none is nothing.
 #[derive(Deserialize)]
 pub(in crate::http) struct Came {
-    tagihan: Option<Uuid>,
+    tagihan: Option<String>,
 }
 
 /// `GET /laci`: one's own drawer, or the form that opens it.
@@ -58,7 +58,10 @@ pub(in crate::http) async fn own_drawer(
 ) -> Result<Response, Sorry> {
     match app.drawers.open_book(&at.session.operator).await? {
         Some((drawer, book)) => shown(&app, &at, (drawer, Some(book)), Told::default()).await,
-        None => new_page(&app, &at, (came.tagihan, String::new(), None)).await,
+        None => {
+            let bill = came.tagihan.and_then(|id| id.parse().ok());
+            new_page(&app, &at, (bill, String::new(), None)).await
+        }
     }
 }
 

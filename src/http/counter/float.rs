@@ -112,7 +112,8 @@ struct FloatPage {
 /// Which movements.
 #[derive(Deserialize)]
 pub(in crate::http) struct Before {
-    sebelum: Option<i64>,
+    /// A place; what is none is nothing.
+    sebelum: Option<String>,
 }
 
 /// `GET /saldo`
@@ -125,9 +126,10 @@ pub(in crate::http) async fn float(
     Query(before): Query<Before>,
 ) -> Result<Response, Sorry> {
     let agent = at.session.operator.outlet.agent_id;
+    let before: Option<i64> = before.sebelum.and_then(|seq| seq.parse().ok());
     let mut connection = app.db.requests.acquire().await?;
     let float = ledger::float_view(&mut connection, agent).await?;
-    let entries = ledger::entries(&mut connection, agent, before.sebelum, ENTRIES_MAX).await?;
+    let entries = ledger::entries(&mut connection, agent, before, ENTRIES_MAX).await?;
     let which = WhichRequests { agent: Some(agent), ..WhichRequests::default() };
     let requests = agents::topup_requests(&mut connection, which, REQUESTS_MAX).await?;
     let caps = ledger::caps(&mut connection, agent).await?;
@@ -150,7 +152,7 @@ pub(in crate::http) async fn float(
         requests: requests.into_iter().map(Asked::of).collect(),
         older: entries.last().map(|entry| entry.seq).filter(|seq| *seq > 1),
         entries: entries.iter().map(Moved::of).collect(),
-        is_first: before.sebelum.is_none(),
+        is_first: before.is_none(),
     };
     Ok(page(StatusCode::OK, &template))
 }

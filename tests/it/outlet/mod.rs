@@ -2,6 +2,7 @@
 
 mod caps;
 mod commands;
+mod constraints;
 mod day;
 mod drawer;
 mod topup;
