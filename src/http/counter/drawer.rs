@@ -56,13 +56,11 @@ pub(in crate::http) async fn own_drawer(
     at: AtCounter,
     Query(came): Query<Came>,
 ) -> Result<Response, Sorry> {
-    match app.drawers.open_book(&at.session.operator).await? {
-        Some((drawer, book)) => shown(&app, &at, (drawer, Some(book)), Told::default()).await,
-        None => {
-            let bill = came.tagihan.and_then(|id| id.parse().ok());
-            new_page(&app, &at, (bill, String::new(), None)).await
-        }
+    if let Some((drawer, book)) = app.drawers.open_book(&at.session.operator).await? {
+        return shown(&app, &at, (drawer, Some(book)), Told::default()).await;
     }
+    let bill = came.tagihan.and_then(|id| id.parse().ok());
+    new_page(&app, &at, (bill, String::new(), None)).await
 }
 
 async fn new_page(

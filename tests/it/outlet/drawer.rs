@@ -222,17 +222,17 @@ async fn a_closing_waits_for_a_payment_that_begins_and_a_payment_for_a_closing()
     let bill = siti.looks_up(&world.vehicle()).await;
     let confirmation = siti.takes_cash(&bill, "900000000").await;
     let mut admin = world.admin_connection().await;
-    let mut closes = admin.begin().await.unwrap();
+    let mut counter = admin.begin().await.unwrap();
     sqlx::query("SELECT FROM drawer WHERE closed_at IS NULL FOR NO KEY UPDATE")
-        .execute(&mut *closes)
+        .execute(&mut *counter)
         .await
         .unwrap();
     let ends = async {
         until_waiting(&world, 1).await;
         let close = "UPDATE drawer SET closed_at = now(), closed_by = person_id, pieces = array_fill(0, ARRAY[10]), counted = 0, expected = 0
                      WHERE closed_at IS NULL";
-        sqlx::query(close).execute(&mut *closes).await.unwrap();
-        closes.commit().await.unwrap();
+        sqlx::query(close).execute(&mut *counter).await.unwrap();
+        counter.commit().await.unwrap();
     };
     let (refused, ()) = tokio::join!(siti.confirms(&confirmation), ends);
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text());
