@@ -1,11 +1,11 @@
-//! What moved a drawer, as a list: its entries, and payments that are posted when it is closed.
+//! What moved a drawer, as a list: its entries, and payments that are posted when it is closed. And what counts have differed.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::store::rupiah;
 use super::{Code, Line};
-use crate::domain::{DrawerId, PaymentId, Timestamp};
+use crate::domain::{AgentId, DrawerId, PaymentId, Rupiah, Timestamp};
 
 /// The movements of a drawer, oldest first.
 ///
@@ -57,4 +57,19 @@ impl Moved {
             remark: self.remark,
         })
     }
+}
+
+/// What stands in an outlet's account of differences (selisih laci): below zero when more was missing than too much.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn variance_of(connection: &mut PgConnection, agent: AgentId) -> Result<Rupiah, sqlx::Error> {
+    let sum = sqlx::query_scalar!(
+        "SELECT coalesce(sum(CASE e.code WHEN 'OVER' THEN e.amount ELSE -e.amount END), 0)::bigint AS \"sum!\"
+         FROM cash_entry e JOIN drawer d USING (drawer_id) WHERE d.agent_id = $1 AND e.code IN ('SHORT', 'OVER')",
+        agent.0
+    )
+    .fetch_one(connection)
+    .await?;
+    rupiah(sum)
 }

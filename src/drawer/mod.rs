@@ -12,7 +12,7 @@ mod store;
 
 pub use count::{BadCount, Count, DENOMINATIONS};
 pub use keep::{Close, DrawerError, Drawers, Movement, Way};
-pub use lines_store::lines_of;
+pub use lines_store::{lines_of, variance_of};
 pub use store::{book, drawer, drawers_of, hand_back, lock_open, lock_open_of, open_of, put_payments};
 
 use crate::domain::{AgentId, DrawerId, PaymentId, PersonId, Rupiah, Timestamp};

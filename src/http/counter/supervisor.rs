@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::drawer_view::Past;
+use super::drawer_view::{Difference, Past};
 use super::guard::AtCounter;
 use super::home::{Line, word};
 use super::{Frame, Sorry, page};
@@ -97,6 +97,8 @@ struct SupervisorPage {
     program: Vec<Sum>,
     open: Vec<Line>,
     differing: Vec<Past>,
+    /// The account of differences, over all drawers there have been.
+    variance: Difference,
     past: Vec<Past>,
 }
 
@@ -112,6 +114,7 @@ pub(in crate::http) async fn supervisor(State(app): State<App>, at: AtCounter) -
     let sums = payment::day_sums(&mut connection, agent, date.begins_at()).await?;
     let open = payment::open_of(&mut connection, agent, OPEN_MAX).await?;
     let drawers = drawer::drawers_of(&mut connection, agent, None, DRAWERS_MAX).await?;
+    let variance = drawer::variance_of(&mut connection, agent).await?;
     let mut operators = vec![];
     for person in staff {
         let mut found = None;
@@ -133,6 +136,7 @@ pub(in crate::http) async fn supervisor(State(app): State<App>, at: AtCounter) -
         operators,
         program: by_word(&program),
         open: open.into_iter().map(Line::of).collect(),
+        variance: Difference::of(variance),
         differing: differing.into_iter().map(Past::of).collect(),
         past: past.into_iter().map(Past::of).collect(),
     };

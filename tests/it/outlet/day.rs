@@ -104,6 +104,7 @@ async fn the_supervisor_sees_every_operator_of_the_outlet_and_a_cashier_sees_no_
     let page = ani.opens("/penyelia").await;
     page.says(&format!("Seharusnya di laci {}", rupiah(taken)));
     page.says("lebih Rp7.000 · uang parkir tercampur");
+    page.says("Isi akun Selisih laci: lebih Rp7.000");
     page.says("Sedang dipastikan 1 pembayaran");
     page.says("tidak terbuka");
     for cashier in [&siti, &budi] {
