@@ -40,6 +40,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/reconciliations/{date}", get(reconciliations::show))
         .route("/v1/reconciliations/{date}/items", get(reconciliations::items))
         .route("/v1/reconciliations/{date}/export.csv", get(reconciliations::export_csv))
+        .route("/v1/reconciliations/{date}/export.xlsx", get(reconciliations::export_xlsx))
         .route("/verify", get(page::verify_form).post(page::verify))
         .route("/verify/{receipt_no}", get(page::verify_form))
         .route("/assets/style.css", get(page::style))
