@@ -1,7 +1,7 @@
 //! The Samsat OPOP gateway: vehicle tax of East Java, paid exactly once.
 //!
 //! Modules in the one allowed order of import, leftmost first: `http → verify → reconciliation → paper → payment → receipt →
-//! lookup → agents → cases → tariff → upstream → ledger → audit → db → config → domain`.
+//! lookup → drawer → agents → cases → tariff → upstream → ledger → audit → db → config → domain`.
 
 pub mod agents;
 pub mod audit;
@@ -9,6 +9,7 @@ pub mod cases;
 pub mod config;
 pub mod db;
 pub mod domain;
+pub mod drawer;
 pub mod http;
 pub mod ledger;
 pub mod lookup;

@@ -16,6 +16,7 @@ mod openapi;
 mod ops;
 mod page;
 mod paper;
+mod parts;
 mod problem;
 mod route;
 mod serve;
@@ -32,6 +33,7 @@ use crate::agents::{KeyHolder, SignIns};
 use crate::config::Config;
 use crate::db::{Db, Gather};
 use crate::domain::{Authority, Clock};
+use crate::drawer::Drawers;
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::VerifyingKey;
@@ -50,6 +52,7 @@ pub struct App {
     /// Whose API key it is, for many requests at once.
     pub keys: Gather<KeyHolder>,
     pub payments: Payments,
+    pub drawers: Drawers,
     pub sign_ins: SignIns,
     pub public_key: VerifyingKey,
     /// Money steps under way; shutdown waits for them.

@@ -6,7 +6,7 @@ use super::state::StateName;
 use crate::domain::{AgentId, PaymentId, Plate, Rupiah, Timestamp};
 
 /// The hosts' clocks say when cash was taken, ours makes the ids: a day is looked for that much before it begins.
-const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+pub(super) const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
 /// A payment in an outlet's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct OutletLine {
     pub state: StateName,
     /// Bukti Lunas, else Bukti Titip.
     pub paper_no: Option<String>,
+    /// Who took it, as pages name the person; none for the outlet's own program.
+    pub operator: Option<String>,
 }
 
 struct Row {
@@ -29,6 +31,7 @@ struct Row {
     taken_at: Timestamp,
     state: String,
     paper_no: Option<String>,
+    operator: Option<String>,
 }
 
 impl Row {
@@ -40,6 +43,7 @@ impl Row {
             taken_at: self.taken_at,
             state: state(&self.state)?,
             paper_no: self.paper_no,
+            operator: self.operator,
         })
     }
 }
@@ -60,8 +64,11 @@ pub async fn taken_since(
 ) -> Result<Vec<OutletLine>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT payment_id, plate, amount, taken_at, state, coalesce(receipt_no, titip_no) AS paper_no FROM payment
-         WHERE agent_id = $1 AND payment_id >= $2 AND taken_at >= $3 ORDER BY payment_id DESC LIMIT $4",
+        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no,
+                coalesce(m.full_name, m.username) AS operator
+         FROM payment p LEFT JOIN drawer_payment l USING (payment_id) LEFT JOIN drawer d USING (drawer_id)
+         LEFT JOIN person m ON m.person_id = d.person_id
+         WHERE p.agent_id = $1 AND p.payment_id >= $2 AND p.taken_at >= $3 ORDER BY p.payment_id DESC LIMIT $4",
         agent.0,
         PaymentId::earliest_of(since - CLOCKS_DIFFER).0,
         since,
@@ -83,8 +90,11 @@ pub async fn open_of(
 ) -> Result<Vec<OutletLine>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no
+        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no,
+                coalesce(m.full_name, m.username) AS operator
          FROM payment_work w JOIN payment p ON p.payment_id = w.payment_id
+         LEFT JOIN drawer_payment l ON l.payment_id = p.payment_id LEFT JOIN drawer d USING (drawer_id)
+         LEFT JOIN person m ON m.person_id = d.person_id
          WHERE p.agent_id = $1 ORDER BY p.payment_id DESC LIMIT $2",
         agent.0,
         limit

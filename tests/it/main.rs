@@ -27,6 +27,7 @@ mod lookup;
 mod matrix;
 mod migrations;
 mod openapi;
+mod outlet;
 mod paper;
 mod payment;
 mod receipt;

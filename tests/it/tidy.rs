@@ -15,6 +15,7 @@ const ORDER: [&str; 17] = [
     "payment",
     "receipt",
     "lookup",
+    "drawer",
     "agents",
     "cases",
     "tariff",
