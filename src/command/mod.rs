@@ -7,6 +7,7 @@ mod night;
 mod receipts;
 mod seed;
 mod serve;
+mod topups;
 mod users;
 
 use std::io::{self, Write};
@@ -65,6 +66,9 @@ enum Command {
     Approve(approvals::Approve),
     /// Refuse what somebody else proposed, or take one's own proposal back; it moves nothing and ends there.
     Refuse(approvals::Refuse),
+    /// Top-ups that outlets ask for.
+    #[command(subcommand)]
+    Topup(topups::TopupCommand),
     /// What people must settle.
     #[command(subcommand)]
     Case(cases::CaseCommand),
@@ -104,6 +108,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Propose(command) => approvals::propose(command).await,
         Command::Approve(command) => approvals::approve(command).await,
         Command::Refuse(command) => approvals::refuse(command).await,
+        Command::Topup(command) => topups::topup(command).await,
         Command::Case(command) => cases::case(command).await,
         Command::Audit(command) => cases::audit(command).await,
         Command::Agent(command) => admin::agent(command).await,

@@ -19,6 +19,7 @@ use crate::agents::{Seal, SignIns};
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError, Gather};
 use crate::domain::{Authority, Clock};
+use crate::drawer::Drawers;
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::{KeyError, SigningKey};
@@ -98,6 +99,7 @@ impl Gateway {
         };
         let seal = Seal::new(&key.derived("second factors")?).map_err(|_| KeyError::Format)?;
         let sign_ins = SignIns::new(&db, &clock, seal);
+        let drawers = Drawers::new(&db, &clock);
         let keys = Gather::start(&db);
         let app = App {
             config: Arc::new(config),
@@ -107,6 +109,7 @@ impl Gateway {
             lookups,
             keys,
             payments,
+            drawers,
             sign_ins,
             public_key: key.public(),
             tasks: TaskTracker::new(),

@@ -21,7 +21,7 @@ use crate::http::body::{PathOf, QueryOf, page};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::reconciliation::SpoolDir;
 use crate::reconciliation::class::Class;
-use crate::reconciliation::reading::{self, EXPORT_HEAD, Line, Wanted, Workbook};
+use crate::reconciliation::reading::{self, EXPORT_HEAD, LISTED_MAX, Line, Wanted, Workbook};
 use crate::reconciliation::report::Report;
 
 /// The run in force of a date, its reading noted before it is shown.
@@ -173,6 +173,30 @@ pub(in crate::http) async fn xlsx(app: &App, run: &Report) -> Result<Response, P
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
+/// A date's run as minutes for the file: PDF/A.
+///
+/// # Errors
+/// `404` when none was published.
+#[utoipa::path(get, path = "/v1/reconciliations/{date}/export.pdf", security(("bearer" = [])), params(("date" = String, Path)),
+    responses((status = 200, description = "application/pdf"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+pub async fn export_pdf(
+    State(app): State<App>,
+    AsOfficer(person): AsOfficer,
+    PathOf(date): PathOf<BusinessDate>,
+) -> Result<Response, Problem> {
+    let run = run_of(&app, person, date, "exported reconciliation").await?;
+    let mut connection = app.db.requests.acquire().await?;
+    let breaks = reading::breaks(&mut connection, run.run_id, LISTED_MAX).await?;
+    drop(connection);
+    let now = app.clock.now();
+    let draw = move || reading::minutes(&run, &breaks, now);
+    let file = spawn_blocking(draw).await.map_err(not_written)?.map_err(not_written)?;
+    let name = format!("attachment; filename=\"rekonsiliasi-{date}.pdf\"");
+    let headers = [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, file).into_response())
+}
+
 /// Written off the requests' threads: a million lines take seconds.
 async fn workbook(app: &App, run: &Report) -> Result<tokio::fs::File, Problem> {
     let spools = SpoolDir::new(&app.config.night.spool_dir);
@@ -198,6 +222,6 @@ async fn workbook(app: &App, run: &Report) -> Result<tokio::fs::File, Problem> {
 }
 
 fn not_written(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "a workbook cannot be written");
+    tracing::error!(%error, "an export cannot be written");
     Problem::internal()
 }

@@ -1,7 +1,8 @@
 //! The counter: what a cashier sees. Indonesian pages, rendered here, that work without script. Signing in is here too,
 //! also that of people who then go on to the office.
 //!
-//! Reading order: `guard` (who sits there), `form` (whether a form is ours), `sign_in`, `code`, `home`, `bill`, `pay`, `outcome`.
+//! Reading order: `guard` (who sits there), `form` (whether a form is ours), `sign_in`, `code`, `home`, `bill`, `pay`,
+//! `outcome`; then the day: `drawer`, `float`, `topup`, `fees`, `supervisor`, `devices`.
 //! Promises that every act goes through the same use cases as the API, in the name of the operator and for the operator's
 //! outlet; that another outlet's object looks like none; that one quote has one key, so that whatever is sent again ends at
 //! the same payment; and that no refusal is shown without what the citizen should do next. Never shows English, never puts
@@ -13,6 +14,10 @@ mod bill;
 mod code;
 mod cookie;
 mod devices;
+mod drawer;
+mod drawer_view;
+mod fees;
+mod float;
 mod form;
 mod guard;
 mod home;
@@ -22,12 +27,17 @@ mod pay;
 mod refusal;
 mod sign_in;
 mod sorry;
+mod supervisor;
+mod topup;
 
 pub(super) use account::{account, change_password, drop_pin, end_session, password_form, set_pin};
 pub(super) use asset::{icon, script};
 pub(super) use bill::{bill, confirmation, look_up};
 pub(super) use code::{by_code, code_form, enrol, enrol_form, refusal as code_refusal};
 pub(super) use devices::{admit, devices, remove, set_rule};
+pub(super) use drawer::{close_drawer, move_cash, one_drawer, open_drawer, own_drawer};
+pub(super) use fees::fees;
+pub(super) use float::float;
 pub(super) use form::Sent;
 pub(super) use guard::{Anybody, Away, Seat};
 pub(super) use home::{home, today, word as state_word};
@@ -36,6 +46,8 @@ pub(super) use paper::paper;
 pub(super) use pay::{fate, pay, withdraw};
 pub(super) use sign_in::{by_password, by_pin, form as sign_in_form, sign_out};
 pub(super) use sorry::Sorry;
+pub(super) use supervisor::supervisor;
+pub(super) use topup::{BODY_MAX as TOPUP_BODY_MAX, ask_topup, topup_form, topup_proof};
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -2,6 +2,7 @@
 //! recomputation by which an auditor checks that what is shown is what was hashed.
 
 mod export;
+mod minutes;
 pub(crate) mod store;
 mod walk;
 mod workbook;
@@ -10,6 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use export::{HEAD as EXPORT_HEAD, text as export_text};
+pub use minutes::{LISTED_MAX, minutes};
 pub use workbook::Workbook;
 
 use super::class::Class;
@@ -120,6 +122,28 @@ async fn matches(
         }
     }
     Ok(lines)
+}
+
+/// Lines of a run that did not match, by class, at most so many; payments are named.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn breaks(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    most: usize,
+) -> Result<Vec<Line>, sqlx::Error> {
+    let mut all = vec![];
+    for class in Class::ALL.into_iter().filter(|class| *class != Class::Matched) {
+        let room = i64::try_from(most.saturating_sub(all.len())).unwrap_or(i64::MAX);
+        if room > 0 {
+            all.extend(
+                piece(connection, run_id, Wanted { class: Some(class), after: 0, limit: room }).await?,
+            );
+        }
+    }
+    store::name_payments(connection, &mut all).await?;
+    Ok(all)
 }
 
 /// The next lines of a run for an export, in canonical order; none at the end.

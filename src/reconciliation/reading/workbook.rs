@@ -166,13 +166,13 @@ fn summary(sheet: &mut Worksheet, report: &Report) -> Result<(), XlsxError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::{Cursor, Read};
 
     use super::*;
     use crate::domain::{BusinessDate, RunId};
 
-    fn report() -> Report {
+    pub(in super::super) fn report() -> Report {
         Report {
             date: "2026-11-24".parse::<chrono::NaiveDate>().unwrap().into(),
             run_id: RunId(uuid::Uuid::nil()),
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    fn line(code: &str) -> ResultLine {
+    pub(in super::super) fn line(code: &str) -> ResultLine {
         ResultLine {
             class: "MATCHED".to_owned(),
             note: String::new(),

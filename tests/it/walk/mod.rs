@@ -124,7 +124,8 @@ async fn walked(stage: &Stage, row: &(&str, &str, Door, u16), actor: &Actor) -> 
     let mut wrong = vec![];
     let away = turned_away(door, actor);
     let is_form = method == "post" && !pattern.starts_with("/v1/") && door != Door::Public;
-    if is_form && away.is_none() {
+    // The one form with a file looks at its token after its shape; `outlet::topup` forges it.
+    if is_form && away.is_none() && pattern != "/saldo/isi" {
         let forged = ask(stage, route, actor, (&actor.things, "forged")).await;
         if forged.status != StatusCode::FORBIDDEN {
             wrong.push(format!("{who}: a forged form is {}", forged.status));

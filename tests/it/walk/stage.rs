@@ -15,6 +15,8 @@ pub(super) struct Things {
     pub(super) subject: String,
     pub(super) person_id: String,
     pub(super) date: String,
+    pub(super) drawer_id: String,
+    pub(super) request_id: String,
 }
 
 impl Things {
@@ -29,6 +31,8 @@ impl Things {
             subject: none(),
             person_id: none(),
             date: "2020-02-02".to_owned(),
+            drawer_id: none(),
+            request_id: none(),
         }
     }
 
@@ -42,13 +46,16 @@ impl Things {
             ("{subject}", &self.subject),
             ("{person_id}", &self.person_id),
             ("{date}", &self.date),
+            ("{drawer_id}", &self.drawer_id),
+            ("{request_id}", &self.request_id),
         ];
-        pairs.iter().fold(pattern.to_owned(), |path, (name, value)| path.replace(name, value))
+        let pattern = pattern.replace("{name}", "a5.css");
+        pairs.iter().fold(pattern, |path, (name, value)| path.replace(name, value))
     }
 
     /// An answer without the id that was asked about.
     pub(super) fn anonymous(&self, text: &str) -> String {
-        let ids = [&self.lookup_id, &self.payment_id, &self.receipt_no];
+        let ids = [&self.lookup_id, &self.payment_id, &self.receipt_no, &self.drawer_id, &self.request_id];
         ids.iter().fold(text.to_owned(), |text, id| text.replace(id.as_str(), "ID"))
     }
 }
@@ -77,6 +84,8 @@ async fn things_of(world: &World, outlet: usize) -> Things {
     let paid = agent.pays(&quote).await;
     assert_eq!(paid.state(), "confirmed", "{}", paid.text);
     let quote = agent.looks_up(&world.vehicle()).await;
+    let cashier = world.staff(outlet, &format!("kasir.{outlet}"), Role::Kasir).await;
+    let supervisor = world.staff(outlet, &format!("penyelia.{outlet}"), Role::Penyelia).await;
     let text = async |sql: &'static str| -> String {
         sqlx::query_scalar(sql).fetch_one(&mut world.admin_connection().await).await.unwrap()
     };
@@ -89,6 +98,8 @@ async fn things_of(world: &World, outlet: usize) -> Things {
         subject: paid.id(),
         person_id: text("SELECT person_id::text FROM person WHERE username = 'auditor.uji'").await,
         date: world.clock.today().to_string(),
+        drawer_id: world.opens_drawer(&cashier, 0).await.to_string(),
+        request_id: world.asks_topup(&supervisor, 25_000_000).await.to_string(),
     }
 }
 
@@ -120,24 +131,30 @@ pub(super) async fn stage() -> Stage {
     Stage { world, actors, others, absent: Things::absent() }
 }
 
+async fn own_drawer(world: &World, username: &str) -> String {
+    sqlx::query_scalar("SELECT drawer_id::text FROM drawer JOIN person USING (person_id) WHERE username = $1")
+        .bind(username)
+        .fetch_one(&mut world.admin_connection().await)
+        .await
+        .unwrap()
+}
+
 async fn signed_in(world: &World, role: Role, own: &Things) -> Actor {
     let bearer = world.person(role).await;
     let name = format!("{}.jalan", role.as_str());
-    let (browser, page) = if role == Role::Kasir {
-        let kasir = world.cashier(0, &name).await;
-        let page = kasir.signs_in().await;
-        (kasir, page)
+    let browser = if role.is_at_outlet() {
+        world.operator(0, (&name, role), false).await
     } else {
-        let coded = world.coded(role, &name, 0).await;
-        let page = coded.signs_in().await;
-        (coded.browser, page)
+        world.coded(role, &name, 0).await.browser
     };
+    let page = browser.signs_in().await;
     let csrf = page.field("csrf").unwrap();
     let mut things = own.clone();
     if role.is_at_outlet() {
         // A quote of its own to pay.
         let bill = browser.looks_up(&world.vehicle()).await;
         things.lookup_id = bill.path.trim_start_matches("/tagihan/").to_owned();
+        things.drawer_id = own_drawer(world, &name).await;
     }
     Actor { name: role.as_str(), role: Some(role), bearer, browser, csrf, things }
 }

@@ -51,9 +51,16 @@ pub(super) const ROWS: &[(&str, &str, Door, u16)] = &[
     ("get", "/v1/reconciliations/{date}/items", ReadersByToken, 200),
     ("get", "/v1/reconciliations/{date}/export.csv", ReadersByToken, 200),
     ("get", "/v1/reconciliations/{date}/export.xlsx", ReadersByToken, 200),
+    ("get", "/v1/reconciliations/{date}/export.pdf", ReadersByToken, 200),
     ("get", "/verify", Public, 200),
     ("post", "/verify", Public, 200),
     ("get", "/verify/{receipt_no}", Public, 200),
+    ("get", "/verify/kerja.js", Public, 200),
+    ("get", "/assets/verify.js", Public, 200),
+    ("get", "/assets/ed25519.js", Public, 200),
+    ("get", "/assets/receipt.css", Public, 200),
+    ("get", "/assets/receipt.js", Public, 200),
+    ("get", "/assets/kertas/{name}", Public, 200),
     ("get", "/assets/style.css", Public, 200),
     ("get", "/assets/counter.js", Public, 200),
     ("get", "/assets/icon.svg", Public, 200),
@@ -86,6 +93,20 @@ pub(super) const ROWS: &[(&str, &str, Door, u16)] = &[
     // Nothing is owed for it.
     ("post", "/bayar/{payment_id}/kembali", Counter, 404),
     ("post", "/bukti/{receipt_no}", Counter, 200),
+    ("get", "/saldo", Counter, 200),
+    ("get", "/biaya", Counter, 200),
+    ("get", "/penyelia", Supervisor, 200),
+    ("get", "/saldo/isi", Supervisor, 200),
+    // A form without its file.
+    ("post", "/saldo/isi", Supervisor, 400),
+    ("get", "/saldo/permintaan/{request_id}/bukti", Counter, 200),
+    ("get", "/laci", Counter, 200),
+    // How much is missing.
+    ("post", "/laci/buka", Counter, 400),
+    ("post", "/laci/pindah", Counter, 400),
+    ("get", "/laci/{drawer_id}", Counter, 200),
+    // The cashier's own, which only the cashier closes.
+    ("post", "/laci/{drawer_id}/tutup", Counter, 0),
     ("get", "/perangkat", Supervisor, 200),
     ("post", "/perangkat/aturan", Supervisor, 303),
     ("post", "/perangkat/izin", Supervisor, 404),
@@ -120,7 +141,8 @@ pub(super) const ROWS: &[(&str, &str, Door, u16)] = &[
 ];
 
 /// Things that an outlet has, and other outlets must not see.
-pub(super) const OWNED: [&str; 3] = ["{lookup_id}", "{payment_id}", "{receipt_no}"];
+pub(super) const OWNED: [&str; 5] =
+    ["{lookup_id}", "{payment_id}", "{receipt_no}", "{drawer_id}", "{request_id}"];
 
 /// How who is not let in is turned away; none for who is.
 pub(super) fn turned_away(door: Door, actor: &Actor) -> Option<(u16, &'static str)> {
