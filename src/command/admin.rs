@@ -138,16 +138,7 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
             transaction.commit().await?;
             super::print(json, &json!({"agent_code": agent.agent_code, "status": "active"}))?;
         }
-        AgentCommand::List { code, json } => {
-            let only = match code {
-                Some(code) => {
-                    let agent = agents::agent_by_code(&mut transaction, &code).await?;
-                    Some(agent.context("NOT_FOUND: no such agent")?.agent_id)
-                }
-                None => None,
-            };
-            show_tree(json, &agents::tree(&mut transaction, only).await?)?;
-        }
+        AgentCommand::List { code, json } => list(&mut transaction, code.as_deref(), json).await?,
         AgentCommand::Devices { code, admitted, json, .. } => {
             let agent =
                 agents::agent_by_code(&mut transaction, &code).await?.context("NOT_FOUND: no such agent")?;
@@ -157,6 +148,17 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn list(connection: &mut PgConnection, code: Option<&str>, json: bool) -> anyhow::Result<()> {
+    let only = match code {
+        Some(code) => {
+            let agent = agents::agent_by_code(connection, code).await?;
+            Some(agent.context("NOT_FOUND: no such agent")?.agent_id)
+        }
+        None => None,
+    };
+    show_tree(json, &agents::tree(connection, only).await?)
 }
 
 /// One line a pesantren, an outlet, a person, a device, each further in.
