@@ -6,18 +6,35 @@
   const BOX = `loket.kotak.${outlet}`;
   const FIRST_MS = 3000;
   const LONGEST_MS = 30000;
+  const STORE_MS = 2000;
   const all = (selector) => document.querySelectorAll(selector);
   const one = (selector) => document.querySelector(selector);
 
-  // The outbox: key, quote and amount, written before anything is sent. Without storage the form itself is all there is.
-  const read = () => {
-    try { return JSON.parse(localStorage.getItem(BOX)) || []; } catch { return []; }
+  // The outbox: key, quote and amount, on the disk before anything is sent. Without storage the form itself is all there is.
+  const box = async (mode, work) => {
+    const base = await new Promise((done, failed) => {
+      const opening = indexedDB.open(BOX, 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore('kotak', { keyPath: 'tagihan' });
+      opening.onsuccess = () => done(opening.result);
+      opening.onerror = opening.onblocked = () => failed(opening.error);
+    });
+    try {
+      return await new Promise((done, failed) => {
+        const act = base.transaction('kotak', mode, { durability: 'strict' });
+        const asked = work(act.objectStore('kotak'));
+        act.oncomplete = () => done(asked.result);
+        act.onerror = act.onabort = () => failed(act.error);
+      });
+    } finally { base.close(); }
   };
-  const write = (entries) => {
-    try { localStorage.setItem(BOX, JSON.stringify(entries)); } catch { /* private mode: the server still knows the key */ }
-  };
-  const keep = (entry) => write([...read().filter((e) => e.tagihan !== entry.tagihan), entry]);
-  const drop = (tagihan) => write(read().filter((e) => e.tagihan !== tagihan));
+  // A device that keeps nothing, or hangs over it, stops no payment: the server knows the key of every quote.
+  const orGiveUp = (work, otherwise) => Promise.race([
+    work.catch(() => otherwise),
+    new Promise((done) => setTimeout(done, STORE_MS, otherwise)),
+  ]);
+  const read = () => orGiveUp(box('readonly', (kept) => kept.getAll()), []);
+  const keep = (entry) => orGiveUp(box('readwrite', (kept) => kept.put(entry)));
+  const drop = (tagihan) => orGiveUp(box('readwrite', (kept) => kept.delete(tagihan)));
 
   const ask = (url, headers) => fetch(url, { headers, credentials: 'same-origin', cache: 'no-store', redirect: 'follow' });
   const fateOf = async (tagihan) => {
@@ -36,8 +53,8 @@
     if (form.dataset.dikirim) return;
     form.dataset.dikirim = 'ya';
     button.disabled = true;
-    keep({ tagihan, nopol, jumlah, kunci: form.elements.kunci.value, pada: Date.now() });
     news.textContent = 'Sedang dikirim. Mohon tunggu…';
+    await keep({ tagihan, nopol, jumlah, kunci: form.elements.kunci.value, pada: Date.now() });
     let wait = 1000;
     for (;;) {
       try {
@@ -67,13 +84,13 @@
     const place = one('[data-kotak]');
     if (!place) return;
     const here = location.pathname;
-    const entries = read().filter((e) => here !== `/tagihan/${e.tagihan}/konfirmasi`);
+    const entries = (await read()).filter((e) => here !== `/tagihan/${e.tagihan}/konfirmasi`);
     const lines = [];
     for (const entry of entries) {
       let fate;
       try { fate = await fateOf(entry.tagihan); } catch { fate = { nasib: 'belum-terjawab' }; }
       if (fate.keluar) return;
-      if (fate.selesai && (here === fate.ke || fate.nasib === 'bukan-di-sini')) { drop(entry.tagihan); continue; }
+      if (fate.selesai && (here === fate.ke || fate.nasib === 'bukan-di-sini')) { await drop(entry.tagihan); continue; }
       if (here === fate.ke) continue;
       lines.push([entry, fate]);
     }

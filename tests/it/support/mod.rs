@@ -9,7 +9,7 @@ mod books;
 mod cashier;
 mod database;
 mod deeds;
-mod line;
+pub mod line;
 mod setting;
 mod trouble;
 mod world;

@@ -1,0 +1,49 @@
+//! The paper: copies that are counted, and a check that anybody can make.
+
+use crate::stage::Stage;
+use crate::tab::{Device, Tab};
+
+/// The signed text of the receipt that is shown.
+pub async fn payload(tab: &Tab) -> String {
+    let text = tab.text().await;
+    text.split_whitespace().find(|word| word.starts_with("SOPOP1.")).expect("a signed text").to_owned()
+}
+
+#[tokio::test]
+async fn a_reprint_carries_its_copy_number() {
+    let Some(stage) = Stage::set().await else { return };
+    let siti = stage.at_counter("siti", Device::Pc).await;
+    siti.sells(&stage.world.vehicle()).await;
+    siti.says("LUNAS").await;
+    for copy in ["Salinan ke 1", "Salinan ke 2", "Salinan ke 3"] {
+        siti.presses("Cetak Bukti Lunas").await;
+        siti.says(copy).await;
+        siti.presses("Kembali ke pembayaran").await;
+        siti.says("LUNAS").await;
+    }
+    siti.is_clean();
+    stage.is_booked_once_each(1).await;
+}
+
+#[tokio::test]
+async fn anybody_can_check_a_receipt_and_a_tampered_one_is_refused() {
+    let Some(stage) = Stage::set().await else { return };
+    let siti = stage.at_counter("siti", Device::Phone).await;
+    siti.sells(&stage.world.vehicle()).await;
+    siti.says("LUNAS").await;
+    siti.presses("Cetak Bukti Lunas").await;
+    siti.says("BUKTI LUNAS").await;
+    let payload = payload(&siti).await;
+    let citizen = Tab::of(&stage.browser, Device::Phone, &siti.base).await;
+    citizen.opens("/verify").await;
+    citizen.fills("Teks bertanda tangan", &payload).await;
+    citizen.presses("Periksa").await;
+    citizen.says("LUNAS").await;
+    citizen.says("Nomor polisi").await;
+    let (head, tail) = payload.split_at(payload.len() / 3);
+    let other = if tail.starts_with('A') { 'B' } else { 'A' };
+    citizen.fills("Teks bertanda tangan", &format!("{head}{other}{}", &tail[1..])).await;
+    citizen.presses("Periksa").await;
+    citizen.says("TIDAK SAH").await;
+    citizen.is_clean();
+}
