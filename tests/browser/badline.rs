@@ -133,7 +133,6 @@ async fn a_phone_that_goes_dark_after_sending_finds_its_payment_in_the_outbox_wh
     let phone = Arc::new(Browser::start(&profile).await.expect("it started before"));
     let siti = Tab::of_profile(&phone, Device::Phone, &base).await;
     siti.signs_in("siti").await;
-    siti.says("Belum terjawab").await;
     siti.says("sudah sampai, lihat hasilnya").await;
     let link = siti.asks("called(document.querySelector('[data-kotak] a'))").await.unwrap();
     siti.presses(link.as_str().unwrap()).await;

@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const LEFT_BEHIND: Duration = Duration::from_hours(2);
 
 /// It talks to nobody but the gateway under test, keeps nothing, and does not slow pages that nobody looks at.
-const OPTIONS: [&str; 27] = [
+const OPTIONS: [&str; 28] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -49,6 +49,7 @@ const OPTIONS: [&str; 27] = [
     "--disable-renderer-backgrounding",
     "--password-store=basic",
     "--hide-scrollbars",
+    "--disable-lcd-text",
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
     "--remote-debugging-pipe",

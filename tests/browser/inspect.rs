@@ -111,9 +111,10 @@ pub fn is_indonesian(text: &str) {
 /// Rules of WCAG 2.2 at level AA, and those that axe-core recommends beyond.
 const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-/// Whatever can be pressed and is smaller than 44 px, but for a link within a sentence and a box within its label.
+/// Whatever can be pressed and is smaller than 44 px, but for a link within a sentence, a box within its label, and what
+/// stands outside until it has the focus.
 const SMALL: &str = "acts().map((e) => [e, e.labels && e.labels.length && ['checkbox', 'radio'].includes(e.type) ? e.labels[0] : e])
-    .filter(([e]) => !(e.tagName === 'A' && getComputedStyle(e).display === 'inline' && squeeze(e.parentElement.innerText) !== called(e)))
+    .filter(([e]) => e.getBoundingClientRect().right > 0 && !(e.tagName === 'A' && getComputedStyle(e).display === 'inline' && squeeze(e.parentElement.innerText) !== called(e)))
     .map(([e, area]) => [called(e), Math.round(area.getBoundingClientRect().width), Math.round(area.getBoundingClientRect().height)])
     .filter(([, width, height]) => width < 44 || height < 44)";
 

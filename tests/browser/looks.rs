@@ -66,7 +66,7 @@ async fn signing_in_looks_right_whatever_is_typed() {
     siti.fills("Kata sandi baru", "rujak cingur 5").await;
     siti.fills("Kata sandi baru, sekali lagi", "rujak cingur 5").await;
     siti.presses("Simpan").await;
-    siti.until("she is at the counter", "says('Cari kendaraan') || says('Akun')").await;
+    siti.until("it is changed", "location.pathname !== '/sandi' && document.readyState === 'complete'").await;
     siti.opens("/akun").await;
     siti.shows("akun", "PIN di perangkat ini").await;
     siti.can_be_walked("akun").await;
@@ -180,4 +180,29 @@ async fn the_public_check_looks_right_for_every_answer() {
     citizen.presses("Periksa").await;
     citizen.shows("periksa-tidak-sah", "TIDAK SAH").await;
     citizen.is_clean();
+}
+
+/// One thing wrong at a time, on a page that is right.
+#[tokio::test]
+async fn what_looks_wrong_is_found() {
+    let Some(stage) = stage().await else { return };
+    for (planted, found) in [
+        ("main.append('Payment failed')", "is_indonesian"),
+        ("main.append('UPSTREAM_UNAVAILABLE')", "is_indonesian"),
+        ("main.querySelector('h1').style.color = '#bbb'", "color-contrast"),
+        ("main.querySelector('label').remove()", "label"),
+        ("main.querySelector('button').style.minHeight = '20px'", "smaller than 44 px"),
+        ("main.querySelector('h1').style.width = '400px'", "px in a window of 320"),
+    ] {
+        let tab = Tab::of(&stage.browser, Device::Pc, &stage.world.agents[0].base).await;
+        tab.opens("/masuk").await;
+        tab.asks(&format!("(() => {{ const main = document.querySelector('main'); {planted}; }})()"))
+            .await
+            .unwrap();
+        let looked = tokio::spawn(async move { tab.passes("rusak").await }).await;
+        let wrong = looked.expect_err(planted).into_panic();
+        let wrong = wrong.downcast_ref::<String>().expect("a message");
+        let by_words = found == "is_indonesian" && wrong.contains(" in: ");
+        assert!(by_words || wrong.contains(found), "{planted}: {wrong}");
+    }
 }
