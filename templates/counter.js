@@ -53,14 +53,19 @@
     if (form.dataset.dikirim) return;
     form.dataset.dikirim = 'ya';
     button.disabled = true;
+    const sent = { tagihan, nopol, jumlah, kunci: form.elements.kunci.value, pada: Date.now() };
+    await keep(sent);
     news.textContent = 'Sedang dikirim. Mohon tunggu…';
-    await keep({ tagihan, nopol, jumlah, kunci: form.elements.kunci.value, pada: Date.now() });
     let wait = 1000;
     for (;;) {
       try {
         const body = new URLSearchParams(new FormData(form));
         const answer = await fetch(form.action, { method: 'POST', body, credentials: 'same-origin', redirect: 'follow' });
-        if (answer.redirected) { location.assign(answer.url); return; }
+        if (answer.redirected) {
+          await keep({ ...sent, ke: new URL(answer.url).pathname });
+          location.assign(answer.url);
+          return;
+        }
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         if (!page.querySelector('[data-ulangi]')) { show(page); return; }
         news.textContent = 'Sistem belum dapat menjawab. Simpan uangnya; sedang dicoba lagi dengan kunci yang sama…';
@@ -79,36 +84,44 @@
     outbox();
   };
 
-  // What this device has sent and not seen the end of.
+  // What this device has sent and not seen the end of: shown at once, so that nothing moves under a finger later; asked then.
   const outbox = async () => {
     const place = one('[data-kotak]');
     if (!place) return;
     const here = location.pathname;
     const entries = (await read()).filter((e) => here !== `/tagihan/${e.tagihan}/konfirmasi`);
-    const lines = [];
+    const told = new Map();
+    const tell = () => {
+      const left = entries.filter((e) => here !== e.ke && told.get(e.tagihan) !== null);
+      place.replaceChildren(made('p', made('strong', 'Belum terjawab')), ...left.map((entry) => {
+        const fate = told.get(entry.tagihan);
+        const link = made('a', made('strong', `${entry.nopol} ${entry.jumlah}`), made('small', ` ${FATES[fate ? fate.nasib : 'ditanyakan'] || ''}`));
+        link.href = (fate && fate.ke) || `/tagihan/${entry.tagihan}/nasib`;
+        return made('p', link);
+      }));
+      place.hidden = left.length === 0;
+    };
+    tell();
     for (const entry of entries) {
       let fate;
       try { fate = await fateOf(entry.tagihan); } catch { fate = { nasib: 'belum-terjawab' }; }
       if (fate.keluar) return;
-      if (fate.selesai && (here === fate.ke || fate.nasib === 'bukan-di-sini')) { await drop(entry.tagihan); continue; }
-      if (here === fate.ke) continue;
-      lines.push([entry, fate]);
+      if (fate.selesai && (here === fate.ke || fate.nasib === 'bukan-di-sini')) await drop(entry.tagihan);
+      told.set(entry.tagihan, here === fate.ke || fate.nasib === 'bukan-di-sini' ? null : fate);
+      tell();
     }
-    const words = {
-      'sampai': 'sudah sampai, lihat hasilnya',
-      'ditolak': 'ditolak, lihat apa yang harus dilakukan',
-      'tidak-sampai': 'tidak pernah sampai, putuskan dahulu',
-      'belum-terjawab': 'belum dapat ditanyakan, jaringan terputus',
-    };
-    place.replaceChildren(...lines.map(([entry, fate]) => {
-      const line = document.createElement('p');
-      const link = document.createElement('a');
-      link.href = fate.ke || `/tagihan/${entry.tagihan}/nasib`;
-      link.textContent = `${entry.nopol} ${entry.jumlah}`;
-      line.append(link, `: ${words[fate.nasib] || ''}`);
-      return line;
-    }));
-    place.hidden = lines.length === 0;
+  };
+  const FATES = {
+    'ditanyakan': 'sedang ditanyakan…',
+    'sampai': 'sudah sampai, lihat hasilnya',
+    'ditolak': 'ditolak, lihat apa yang harus dilakukan',
+    'tidak-sampai': 'tidak pernah sampai, putuskan dahulu',
+    'belum-terjawab': 'belum dapat ditanyakan, jaringan terputus',
+  };
+  const made = (tag, ...inside) => {
+    const element = document.createElement(tag);
+    element.append(...inside);
+    return element;
   };
 
   // Follows an open payment: three seconds, then less and less often; at once when the page is looked at again.

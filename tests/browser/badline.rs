@@ -9,7 +9,7 @@ use crate::support::line::Line;
 use crate::tab::{Device, Tab};
 
 /// A cashier whose browser reaches the gateway over a line that can be cut, before the last button.
-async fn before_the_button(stage: &Stage) -> (Line, Tab) {
+pub async fn before_the_button(stage: &Stage) -> (Line, Tab) {
     let line = Line::to(stage.world.addresses().0).await;
     stage.world.cashier(0, "siti").await;
     let siti = Tab::of(&stage.browser, Device::Phone, &format!("http://{}", line.address)).await;
@@ -22,6 +22,14 @@ async fn before_the_button(stage: &Stage) -> (Line, Tab) {
 /// Waits until both authorities have booked what was sent.
 async fn is_booked(stage: &Stage, who: &Tab) {
     who.patiently("both authorities book", async || stage.world.booked("JASA_RAHARJA") == 1).await;
+}
+
+impl Tab {
+    /// Goes to what the outbox has first.
+    async fn opens_outbox(&self) {
+        let entry = self.asks("called(document.querySelector('[data-kotak] a'))").await.unwrap();
+        self.presses(entry.as_str().unwrap()).await;
+    }
 }
 
 #[tokio::test]
@@ -83,8 +91,7 @@ async fn what_never_arrived_is_found_in_the_outbox_and_sent_again_or_given_up() 
     siti.opens("/").await;
     siti.says("tidak pernah sampai, putuskan dahulu").await;
     assert_eq!(stage.world.count("SELECT count(*) FROM payment").await, 0);
-    let link = siti.asks("called(document.querySelector('[data-kotak] a'))").await.unwrap();
-    siti.presses(link.as_str().unwrap()).await;
+    siti.opens_outbox().await;
     siti.says("TIDAK PERNAH SAMPAI").await;
     siti.presses("Uang Rp").await;
     siti.presses("Kirim lagi").await;
@@ -134,8 +141,7 @@ async fn a_phone_that_goes_dark_after_sending_finds_its_payment_in_the_outbox_wh
     let siti = Tab::of_profile(&phone, Device::Phone, &base).await;
     siti.signs_in("siti").await;
     siti.says("sudah sampai, lihat hasilnya").await;
-    let link = siti.asks("called(document.querySelector('[data-kotak] a'))").await.unwrap();
-    siti.presses(link.as_str().unwrap()).await;
+    siti.opens_outbox().await;
     siti.says("LUNAS").await;
     siti.opens("/").await;
     siti.until("nothing is left unanswered", "document.querySelector('[data-kotak]').hidden").await;

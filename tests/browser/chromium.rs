@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 /// How long Chromium may take to start, and to answer anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long it may take to end when asked.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const LEFT_BEHIND: Duration = Duration::from_hours(2);
 
 /// It talks to nobody but the gateway under test, keeps nothing, and does not slow pages that nobody looks at.
-const OPTIONS: [&str; 28] = [
+const OPTIONS: [&str; 27] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -49,7 +49,6 @@ const OPTIONS: [&str; 28] = [
     "--disable-renderer-backgrounding",
     "--password-store=basic",
     "--hide-scrollbars",
-    "--disable-lcd-text",
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
     "--remote-debugging-pipe",

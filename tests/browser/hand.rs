@@ -41,7 +41,8 @@ impl Tab {
     pub async fn spot(&self, name: &str) -> (f64, f64) {
         let there = format!("spot({})", quoted(name));
         self.until(&format!("{name:?} can be touched"), &there).await;
-        let spot = self.asks(&there).await.expect("a page");
+        let question = if self.has_script() { format!("await steady({})", quoted(name)) } else { there };
+        let spot = self.asks(&question).await.expect("a page that stays");
         (spot["x"].as_f64().expect("a number"), spot["y"].as_f64().expect("a number"))
     }
 

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use samsat_gateway::agents::Role;
+use samsat_gateway::config::Config;
 
 use crate::stage::Stage;
-use crate::support::PASSWORD;
+use crate::support::{Mode, PASSWORD, Shape};
 use crate::tab::{Device, Tab};
 
 /// Where pictures are wanted.
@@ -20,9 +21,9 @@ impl Tab {
         self.says(words).await;
         self.passes(name).await;
         let Some(folder) = folder() else { return };
-        for (device, width) in [(Device::Phone, "hp"), (Device::Pc, "pc")] {
+        for (size, width) in [(Device::Phone.size(), "hp"), ((960, 640), "pc")] {
             for (dark, light) in [(false, ""), (true, "-gelap")] {
-                self.sized(device.size()).await;
+                self.sized(size).await;
                 self.lit(dark, "").await;
                 // The ring around whatever has the focus is for the one who types.
                 self.asks("document.activeElement.blur()").await.expect("a page");
@@ -38,7 +39,8 @@ impl Tab {
 
 /// A world whose outlets are called as outlets are.
 async fn stage() -> Option<Stage> {
-    let stage = Stage::set().await?;
+    let config = |config: &mut Config| "https://opop.example".clone_into(&mut config.http.public_url);
+    let stage = Stage::shaped(Shape { config, ..Shape::default() }).await?;
     let named = "UPDATE agent SET name = CASE agent_code WHEN 'PSN-0000' THEN 'Kopontren Al-Hikmah' ELSE 'Kopontren Darul Ulum' END";
     stage.world.does(named).await;
     Some(stage)
@@ -91,7 +93,7 @@ async fn a_sale_looks_right_at_every_step() {
     siti.opens("/").await;
     siti.types(&stage.world.of_case("STNK_RENEWAL_DUE", 0)).await;
     siti.shows("loket-ditolak", "Waktunya ganti STNK lima tahunan").await;
-    siti.looks_up(&stage.world.vehicle()).await;
+    siti.looks_up(&stage.vehicle_in_arrears().await).await;
     siti.shows("tagihan", "Yang harus dibayar").await;
     siti.can_be_walked("tagihan").await;
     siti.fills("Uang diterima", "1000").await;
@@ -118,7 +120,7 @@ async fn a_doubt_looks_right_until_its_end() {
     let Some(stage) = stage().await else { return };
     let (world, siti) = (&stage.world, stage.at_counter("siti", Device::Pc).await);
     world.fault("BAPENDA", "payment", "reset_before");
-    siti.sells(&world.vehicle()).await;
+    siti.sells(&stage.vehicle_in_arrears().await).await;
     siti.shows("dipastikan", "SEDANG DIPASTIKAN").await;
     siti.can_be_walked("dipastikan").await;
     siti.presses("Cetak Bukti Titip").await;
@@ -144,6 +146,20 @@ async fn a_doubt_looks_right_until_its_end() {
 }
 
 #[tokio::test]
+async fn a_bad_line_looks_right_while_it_lasts() {
+    let Some(stage) = stage().await else { return };
+    let (line, siti) = crate::badline::before_the_button(&stage).await;
+    line.set(Mode::Swallow);
+    siti.pays().await;
+    siti.shows("konfirmasi-dikirim", "Sedang dikirim. Mohon tunggu").await;
+    line.close().await;
+    siti.shows("konfirmasi-terputus", "Jaringan terputus. Simpan uangnya").await;
+    siti.offline(true).await;
+    siti.shows("konfirmasi-tanpa-jaringan", "Jangan menerima uang untuk pembayaran baru").await;
+    siti.is_clean();
+}
+
+#[tokio::test]
 async fn long_names_and_many_years_stay_within_the_page() {
     let Some(stage) = stage().await else { return };
     let long = "UPDATE agent SET name = 'Koperasi Pondok Pesantren Salafiyah Syafi''iyah Sukorejo Situbondo Cabang Banyuputih'";
@@ -164,7 +180,7 @@ async fn long_names_and_many_years_stay_within_the_page() {
 async fn the_public_check_looks_right_for_every_answer() {
     let Some(stage) = stage().await else { return };
     let siti = stage.at_counter("siti", Device::Phone).await;
-    siti.sells(&stage.world.vehicle()).await;
+    siti.sells(&stage.vehicle_in_arrears().await).await;
     siti.says("LUNAS").await;
     siti.presses("Cetak Bukti Lunas").await;
     siti.says("BUKTI LUNAS").await;

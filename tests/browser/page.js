@@ -22,6 +22,15 @@ const spot = (wanted) => {
   const top = document.elementFromPoint(x, y);
   return top && (e.contains(top) || top.contains(e)) ? { x, y } : null;
 };
+// The same, once it has stopped moving: nobody presses what has just come up.
+const steady = async (wanted) => {
+  for (let last; ;) {
+    const now = spot(wanted);
+    if (now && last && now.x === last.x && now.y === last.y) return now;
+    last = now;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+};
 // The focused element as an eye finds it.
 const focused = () => {
   const e = document.activeElement;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use samsat_gateway::agents::Role;
+use serde_json::Value;
 
 use crate::chromium::{self, Browser};
 use crate::support::{PASSWORD, Shape, Vehicle, World};
@@ -26,6 +27,21 @@ impl Stage {
     pub async fn shaped(shape: Shape) -> Option<Self> {
         let browser = chromium::shared().await?;
         Some(Self { world: World::shaped(shape).await, browser })
+    }
+
+    /// A vehicle that owes tax and a fine, for one year.
+    pub async fn vehicle_in_arrears(&self) -> Vehicle {
+        loop {
+            let vehicle = self.world.vehicle();
+            let quote = self.world.agent().looks_up(&vehicle).await;
+            let years = quote.body["periods"].as_array().unwrap();
+            let mut lines = years.iter().flat_map(|year| year["lines"].as_array().unwrap());
+            let owes =
+                |line: &Value| ["principal", "penalty"].iter().all(|part| line[part].as_i64() > Some(0));
+            if years.len() == 1 && lines.all(owes) {
+                return vehicle;
+            }
+        }
     }
 
     /// A cashier of the nth outlet, not signed in yet.

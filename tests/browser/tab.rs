@@ -1,7 +1,7 @@
 //! A page in front of somebody: it goes somewhere, is looked at, and is asked what it says.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 const LOOK: Duration = Duration::from_millis(50);
 /// What questions are asked with.
 const ASKING: &str = include_str!("page.js");
+/// Makes a picture small.
+const SMALL: &str = include_str!("small.js");
 
 /// What somebody holds in the hand or has on the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,7 @@ struct Noted {
     wrong: Mutex<Vec<String>>,
     hosts: Mutex<BTreeSet<String>>,
     bytes: AtomicU64,
+    no_script: AtomicBool,
 }
 
 /// One page of one person, with cookies and storage of its own.
@@ -84,14 +87,14 @@ impl Tab {
         let session = attached["sessionId"].as_str().expect("an id").to_owned();
         let (load, loads) = watch::channel(0);
         let noted = Arc::new(Noted::default());
-        let notes = Arc::clone(&noted);
+        let by_itself = Arc::clone(&noted);
         browser.listens(
             &session,
             Box::new(move |method, params| {
                 if method == "Page.loadEventFired" || method == "Page.frameNavigated" {
                     load.send_modify(|count| *count += 1);
                 }
-                notes.take(method, params);
+                by_itself.take(method, params);
             }),
         );
         let browser = Arc::clone(browser);
@@ -136,6 +139,12 @@ impl Tab {
 
     pub async fn without_script(&self) {
         self.does("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
+        self.noted.no_script.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether timers run on its pages.
+    pub fn has_script(&self) -> bool {
+        !self.noted.no_script.load(Ordering::SeqCst)
     }
 
     /// The phone has lost its network, or found it again: what the browser itself knows of it.
@@ -235,7 +244,9 @@ impl Tab {
         let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
         let wanted = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let picture = self.does("Page.captureScreenshot", wanted).await;
-        STANDARD.decode(picture["data"].as_str().expect("a picture")).expect("base64")
+        let small =
+            self.evaluates(&format!("({SMALL})({})", picture["data"])).await.expect("a smaller picture");
+        STANDARD.decode(small.as_str().expect("a picture")).expect("base64")
     }
 
     /// Bytes that have come over the network so far, as they were sent.
