@@ -1,13 +1,12 @@
 //! Packages of Debian, installed only where that needs no password.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 /// How long one run of `apt-get` may take before it is ended.
-const WITHIN: Duration = Duration::from_secs(600);
+const WITHIN: Duration = Duration::from_mins(10);
 /// How often it is asked whether it still runs.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -84,9 +83,5 @@ pub(crate) fn on_path(program: &str) -> bool {
     std::env::var_os("PATH")
         .iter()
         .flat_map(std::env::split_paths)
-        .any(|folder: std::path::PathBuf| is_program(&folder.join(program)))
-}
-
-fn is_program(path: &Path) -> bool {
-    path.is_file()
+        .any(|folder| folder.join(program).is_file())
 }

@@ -15,19 +15,16 @@ use crate::test;
 use crate::with::code_of;
 
 /// The pictures that the documentation shows, without their ending.
-const SHOWN: [&str; 12] = [
+const SHOWN: [&str; 9] = [
     "tagihan-hp",
-    "konfirmasi-hp",
     "konfirmasi-pc-gelap",
     "lunas-hp",
     "dipastikan-hp",
+    "konfirmasi-terputus-hp-gelap",
+    "loket-terbuka-pc",
     "bukti-lunas-hp",
     "bukti-titip-hp",
-    "loket-pc",
-    "tagihan-pc",
-    "hari-ini-hp-gelap",
     "periksa-sah-hp-gelap",
-    "masuk-pc-gelap",
 ];
 
 /// `[--all FOLDER]`
@@ -77,4 +74,32 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 fn copy(from: &Path, to: &Path, name: &str) -> Result<()> {
     fs::copy(from.join(name), to.join(name)).with_context(|| format!("cannot copy {name}"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Names behind `img/` in a text.
+    fn named(text: &str) -> impl Iterator<Item = String> + '_ {
+        text.split("img/").skip(1).filter_map(|rest| Some(rest.split_once(".png")?.0.to_owned()))
+    }
+
+    #[test]
+    fn the_documentation_shows_what_is_drawn_and_nothing_else_lies_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut told = BTreeSet::new();
+        for page in ["README.md", "docs/counter.md"] {
+            told.extend(named(&fs::read_to_string(root.join(page)).unwrap()));
+        }
+        let shown: BTreeSet<String> = SHOWN.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(told, shown);
+        let mut there = BTreeSet::new();
+        for entry in fs::read_dir(root.join("docs/img")).unwrap() {
+            there.insert(entry.unwrap().file_name().to_string_lossy().trim_end_matches(".png").to_owned());
+        }
+        assert_eq!(there, shown);
+    }
 }
