@@ -10,12 +10,12 @@ BEGIN
 END $$;
 
 -- Counted as sent: the first copies may leave as soon as this is committed.
-CREATE FUNCTION insert_legs(ids uuid[], ordinals smallint[], authorities text[], refs uuid[], documents text[], amounts bigint[], lines jsonb[],
+CREATE FUNCTION insert_legs(ids uuid[], ordinals smallint[], authorities text[], refs uuid[], documents text[], amounts bigint[], lines text[],
                             holds uuid[], until timestamptz[])
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO payment_leg (payment_id, ordinal, authority, reference, document_id, amount, periods, hold_id, state, not_after)
-  SELECT i, o, a, r, d, m, p, h, 'sent', n FROM unnest(ids, ordinals, authorities, refs, documents, amounts, lines, holds, until) u (i, o, a, r, d, m, p, h, n);
+  SELECT i, o, a, r, d, m, p::json, h, 'sent', n FROM unnest(ids, ordinals, authorities, refs, documents, amounts, lines, holds, until) u (i, o, a, r, d, m, p, h, n);
 END $$;
 
 -- Leased to the task that begins them: fencing number 1, by this clock.

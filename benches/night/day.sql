@@ -54,7 +54,7 @@ BEGIN
            x.line->>'beneficiary' AS beneficiary, (x.line->>'principal')::bigint AS principal, (x.line->>'penalty')::bigint AS penalty,
            to_char(l.booked_at AT TIME ZONE 'Asia/Jakarta', 'YYYY-MM-DD"T"HH24:MI:SS"+07:00"') AS booked_at, 'PAID' AS status
     FROM night.leg l JOIN night.kind k USING (authority),
-         jsonb_array_elements(l.periods) WITH ORDINALITY e (period, n), jsonb_array_elements(e.period->'lines') WITH ORDINALITY x (line, m);
+         json_array_elements(l.periods) WITH ORDINALITY e (period, n), json_array_elements(e.period->'lines') WITH ORDINALITY x (line, m);
   CREATE TABLE night.row AS
     SELECT authority, place, n, 0 AS again, reference, number, document_id,
            CASE WHEN kind = 6 THEN 'AE1ZZZ' ELSE plate END AS plate,

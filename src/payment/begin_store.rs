@@ -10,7 +10,7 @@ use super::begin::{BeginJob, BusinessRefusal, Stored, StoredOutcome};
 use super::journal::Tools;
 use super::state::{Leg, Payment};
 use crate::db::Together;
-use crate::domain::{AgentId, BillPeriod, BusinessDate, PaymentId, Timestamp};
+use crate::domain::{AgentId, BusinessDate, PaymentId, Timestamp};
 
 type Key = (AgentId, String);
 
@@ -227,7 +227,9 @@ pub(super) fn insert_leg_rows(together: &mut Together, legs: &[(&Payment, &Leg)]
     let references: Vec<Uuid> = legs.iter().map(|(_, l)| l.reference.0).collect();
     let documents: Vec<&str> = legs.iter().map(|(_, l)| l.document_id.as_str()).collect();
     let amounts: Vec<i64> = legs.iter().map(|(_, l)| l.amount.get()).collect();
-    let periods: Vec<Json<&Vec<BillPeriod>>> = legs.iter().map(|(_, l)| Json(&l.periods)).collect();
+    // No text at all is no JSON: the database would refuse it.
+    let periods: Vec<String> =
+        legs.iter().map(|(_, l)| serde_json::to_string(&l.periods).unwrap_or_default()).collect();
     let holds: Vec<Option<Uuid>> = legs.iter().map(|(_, l)| l.hold.map(|id| id.0)).collect();
     let not_after: Vec<Timestamp> = legs.iter().map(|(_, l)| l.not_after).collect();
     together

@@ -3,14 +3,16 @@
 //! Up to 128 payments a transaction and no timer, so an idle gateway adds no latency. A commit without an answer is run
 //! again with the same ids on a new connection, which waits for the lost one by the unique keys; connections here belong
 //! to no pool and are dropped whenever anything about them is unknown. A batch that fails is committed one by one, so
-//! that one payment never fails its neighbours. Tasks here outlive every client.
+//! that one payment never fails its neighbours. The writers outlive every client. They take turns: while one's COMMIT
+//! waits for the disk the other writes, and whoever waits for its turn gathers more.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::runtime;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::begin::{BeginJob, BeginReply};
@@ -75,7 +77,17 @@ pub(super) struct Journal {
 impl Journal {
     /// Starts the writers; they end when the journal is dropped and the queues are empty.
     pub(super) fn start(db: &Db, tools: &Tools) -> Self {
-        Self { begin: spawn(db, tools), settle: spawn(db, tools) }
+        let (begin, begins) = mpsc::channel(QUEUE_MAX);
+        let (settle, settles) = mpsc::channel(QUEUE_MAX);
+        let turn = Arc::new(Mutex::new(()));
+        let (begins, settles) = (
+            write_all(Writer::new(db, tools, &turn), begins),
+            write_all(Writer::new(db, tools, &turn), settles),
+        );
+        in_a_thread(async {
+            tokio::join!(begins, settles);
+        });
+        Self { begin, settle }
     }
 
     /// Turned away when too many wait: nothing is stored then.
@@ -98,46 +110,73 @@ impl Journal {
     }
 }
 
-fn spawn<J: Batch>(db: &Db, tools: &Tools) -> mpsc::Sender<Waiting<J>> {
-    let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-    let jobs = Arc::new(Mutex::new(jobs));
-    tokio::spawn(write_all(db.clone(), tools.clone(), jobs));
-    queue
+/// A thread of its own: among the tasks of every request each of a batch's statements would wait for its turn.
+/// It ends with its work, or with the runtime that started it, as a task would.
+fn in_a_thread(work: impl Future<Output = ()> + Send + 'static) {
+    let (alive, died) = oneshot::channel::<()>();
+    let (over, ended) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let _alive = alive;
+        drop(ended.await);
+    });
+    let run = move || {
+        let _over = over;
+        match runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(async {
+                tokio::select! { () = work => {}, _ = died => {} }
+            }),
+            Err(error) => tracing::error!(%error, "the journal cannot run"),
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("journal".to_owned()).spawn(run) {
+        tracing::error!(%error, "the journal cannot run");
+    }
 }
 
-async fn write_all<J: Batch>(db: Db, tools: Tools, queue: Arc<Mutex<mpsc::Receiver<Waiting<J>>>>) {
-    let mut writer = Writer { db, tools, connection: None };
-    loop {
+async fn write_all<J: Batch>(mut writer: Writer, mut queue: mpsc::Receiver<Waiting<J>>) {
+    while let Some(first) = queue.recv().await {
+        let turn = writer.turn.clone().lock_owned().await;
         let mut waiting = Vec::with_capacity(BATCH_MAX);
-        if queue.lock().await.recv_many(&mut waiting, BATCH_MAX).await == 0 {
-            return;
+        waiting.push(first);
+        while waiting.len() < BATCH_MAX
+            && let Ok(next) = queue.try_recv()
+        {
+            waiting.push(next);
         }
         metrics::histogram!("journal_batch").record(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
         let (jobs, replies): (Vec<J>, Vec<_>) = waiting.into_iter().unzip();
         let jobs: Vec<&J> = jobs.iter().collect();
-        for (reply, answer) in replies.into_iter().zip(writer.commit(&jobs).await) {
+        for (reply, answer) in replies.into_iter().zip(writer.commit(&jobs, turn).await) {
             // Whoever asked may be gone; the commit stands all the same.
             drop(reply.send(answer));
         }
     }
 }
 
+/// The right to write: of both queues one writes while the other's COMMIT waits for the disk.
+type Turn = OwnedMutexGuard<()>;
+
 struct Writer {
     db: Db,
     tools: Tools,
+    turn: Arc<Mutex<()>>,
     connection: Option<PgConnection>,
 }
 
 impl Writer {
-    async fn commit<J: Batch>(&mut self, jobs: &[&J]) -> Vec<Result<J::Reply, JournalError>> {
-        match self.commit_together(jobs).await {
+    fn new(db: &Db, tools: &Tools, turn: &Arc<Mutex<()>>) -> Self {
+        Self { db: db.clone(), tools: tools.clone(), turn: turn.clone(), connection: None }
+    }
+
+    async fn commit<J: Batch>(&mut self, jobs: &[&J], turn: Turn) -> Vec<Result<J::Reply, JournalError>> {
+        match self.commit_together(jobs, Some(turn)).await {
             Ok(replies) => replies.into_iter().map(Ok).collect(),
             Err(JournalError::Refused(why)) if jobs.len() > 1 => {
                 tracing::warn!(jobs = jobs.len(), why, "a batch failed; committing its payments one by one");
                 let mut replies = Vec::with_capacity(jobs.len());
                 for job in jobs {
                     replies.push(
-                        self.commit_together(&[*job])
+                        self.commit_together(&[*job], None)
                             .await
                             .and_then(|mut r| r.pop().ok_or(JournalError::Lost)),
                     );
@@ -149,12 +188,16 @@ impl Writer {
     }
 
     /// Commits all jobs in one transaction, again and again while only the connection is to blame.
-    async fn commit_together<J: Batch>(&mut self, jobs: &[&J]) -> Result<Vec<J::Reply>, JournalError> {
+    async fn commit_together<J: Batch>(
+        &mut self,
+        jobs: &[&J],
+        mut turn: Option<Turn>,
+    ) -> Result<Vec<J::Reply>, JournalError> {
         let give_up_at = Instant::now() + J::PATIENCE;
         let mut retries = 0;
         let mut pause = Duration::from_millis(20);
         loop {
-            let why = match self.try_once(jobs).await {
+            let why = match self.try_once(jobs, turn.take()).await {
                 Ok(replies) => return Ok(replies),
                 Err(why) => why,
             };
@@ -181,7 +224,11 @@ impl Writer {
         }
     }
 
-    async fn try_once<J: Batch>(&mut self, jobs: &[&J]) -> Result<Vec<J::Reply>, sqlx::Error> {
+    async fn try_once<J: Batch>(
+        &mut self,
+        jobs: &[&J],
+        turn: Option<Turn>,
+    ) -> Result<Vec<J::Reply>, sqlx::Error> {
         let deadline = self.db.commit_deadline();
         let connection = if let Some(connection) = &mut self.connection {
             connection
@@ -191,6 +238,7 @@ impl Writer {
         };
         within(deadline, async { connection.execute("BEGIN").await.map(drop) }).await?;
         let replies = within(deadline * 2, J::write(connection, &self.tools, jobs)).await;
+        drop(turn);
         match replies {
             Ok(replies) => {
                 within(deadline, async { connection.execute("COMMIT").await.map(drop) }).await?;

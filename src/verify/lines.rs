@@ -54,7 +54,7 @@ async fn leg_is_not_its_lines(connection: &mut PgConnection) -> Result<Option<St
            LEFT JOIN lookup k USING (lookup_id)
            CROSS JOIN LATERAL (
              SELECT coalesce(sum((line->>'principal')::bigint + (line->>'penalty')::bigint), 0) AS amount, coalesce(min(least((line->>'principal')::bigint, (line->>'penalty')::bigint)), 0) AS least
-             FROM jsonb_array_elements(l.periods) period, jsonb_array_elements(period->'lines') line) s
+             FROM json_array_elements(l.periods) period, json_array_elements(period->'lines') line) s
            CROSS JOIN LATERAL (
              SELECT CASE WHEN l.ordinal < 2 THEN k.quote->'legs'->l.ordinal::int ELSE (
                SELECT jsonb_build_object('authority', 'JASA_RAHARJA', 'document_id', d.terms->'assessment'->'assessment_id') || (d.terms->'assessment')
@@ -62,7 +62,7 @@ async fn leg_is_not_its_lines(connection: &mut PgConnection) -> Result<Option<St
                ORDER BY d.terms->'assessment'->>'amount' = l.amount::text DESC LIMIT 1) END AS leg) q
            WHERE s.amount <> l.amount OR s.least < 0
               OR (l.authority, l.document_id, l.amount::text) IS DISTINCT FROM (q.leg->>'authority', q.leg->>'document_id', q.leg->>'amount')
-              OR l.periods IS DISTINCT FROM q.leg->'periods'
+              OR l.periods::jsonb IS DISTINCT FROM q.leg->'periods'
            LIMIT 1"#
     )
     .fetch_optional(connection)
@@ -89,7 +89,7 @@ async fn posted_otherwise(connection: &mut PgConnection) -> Result<Option<String
     sqlx::query_scalar!(
         r#"WITH line AS (
              SELECT l.payment_id, l.ordinal AS leg, l.state, line->>'beneficiary' AS beneficiary, (line->>'principal')::bigint + (line->>'penalty')::bigint AS amount
-             FROM payment p JOIN payment_leg l USING (payment_id), jsonb_array_elements(l.periods) period, jsonb_array_elements(period->'lines') line
+             FROM payment p JOIN payment_leg l USING (payment_id), json_array_elements(l.periods) period, json_array_elements(period->'lines') line
              WHERE l.state IN ('booked', 'reversed') AND p.state <> 'refused'
              UNION ALL
              SELECT payment_id, -1, CASE state WHEN 'reversed' THEN 'reversed' ELSE 'booked' END, 'the outlet', fee FROM payment WHERE confirmed_at IS NOT NULL AND reposted_at IS NULL),

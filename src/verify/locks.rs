@@ -35,7 +35,7 @@ async fn lock_without_payment(connection: &mut PgConnection) -> Result<Option<St
     sqlx::query_scalar!(
         r#"WITH due AS (
              SELECT DISTINCT p.plate, (period->>'due_on')::date AS due_on, p.payment_id, p.state <> 'confirmed' AS is_open
-             FROM payment p JOIN payment_leg l USING (payment_id), jsonb_array_elements(l.periods) period
+             FROM payment p JOIN payment_leg l USING (payment_id), json_array_elements(l.periods) period
              WHERE p.state IN ('held', 'in_doubt', 'integrity_hold', 'reversing', 'confirmed'))
            SELECT format('vehicle_lock %s %s: payment %s %s', coalesce(v.plate, due.plate), coalesce(v.due_on, due.due_on), coalesce(v.payment_id, due.payment_id),
                          CASE WHEN due.payment_id IS NULL THEN 'is neither open nor confirmed for this period'

@@ -76,7 +76,8 @@ async fn says_otherwise(
 ) -> Result<(i64, Option<String>), sqlx::Error> {
     let mut rows = sqlx::query_as!(
         Row,
-        r#"SELECT r.receipt_no, r.payment_id, r.kind, r.year, r.n, r.payload, r.issued_at, a.agent_code AS "agent_code?", p.agent_id = r.agent_id AS same_agent,
+        r#"SELECT r.receipt_no AS "receipt_no!", r.payment_id AS "payment_id!", r.kind AS "kind!", r.year AS "year!", r.n AS "n!", r.payload AS "payload!",
+                  r.issued_at AS "issued_at!", a.agent_code AS "agent_code?", p.agent_id = r.agent_id AS same_agent,
                   p.plate AS "plate?", (p.amount - coalesce(l.left_out, 0) - CASE WHEN f.earned THEN 0 ELSE p.fee END)::bigint AS amount,
                   CASE WHEN f.earned THEN p.fee ELSE 0 END AS fee, p.taken_at AS "taken_at?",
                   q.quote->>'next_due_on' AS next_due_on, l.legs AS "legs: Json<Vec<LegFacts>>"

@@ -122,7 +122,7 @@ async fn what_is_wrong_with_payments_is_found() {
             "UPDATE person SET role = 'kasir', agent_id = (SELECT min(agent_id::text)::uuid FROM agent) WHERE username = 'bapenda.uji'",
         ),
         planted(&[7, 3, 8], "UPDATE transfer SET credit_account = credit_account + 3 WHERE code = 'VOID' AND cause = (SELECT payment_id FROM refused) AND leg IS NULL"),
-        planted(&[8, 12], "UPDATE payment_leg SET periods = jsonb_set(periods, '{0,lines,0,principal}', '1') WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0"),
+        planted(&[8, 12], "UPDATE payment_leg SET periods = jsonb_set(periods::jsonb, '{0,lines,0,principal}', '1')::json WHERE payment_id = (SELECT payment_id FROM plain) AND ordinal = 0"),
         planted(&[8, 6, 9], "UPDATE payment SET amount = amount + 1 WHERE payment_id = (SELECT payment_id FROM plain)"),
         planted(&[8], "UPDATE transfer SET credit_account = 3529 WHERE code = 'POST' AND credit_account = 35 AND cause = (SELECT payment_id FROM plain)"),
         planted(&[8, 3], "DELETE FROM transfer WHERE code = 'REVERSE' AND leg = 0"),

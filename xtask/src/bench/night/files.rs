@@ -40,7 +40,7 @@ impl Files {
         };
         let sample = number(
             field,
-            "SELECT sum((SELECT sum(jsonb_array_length(period->'lines')) FROM jsonb_array_elements(periods) period)) FROM payment_leg",
+            "SELECT sum((SELECT sum(json_array_length(period->'lines')) FROM json_array_elements(periods) period)) FROM payment_leg",
         )?;
         ensure!(sample > 0, "the sample has no lines");
         let copies = (bench.options.lines / sample).max(1);
