@@ -17,7 +17,7 @@ fn folder() -> Option<PathBuf> {
 
 impl Tab {
     /// This page as it stands: looked at in every way, and drawn if somebody wants pictures.
-    async fn shows(&self, name: &str, words: &str) {
+    pub async fn shows(&self, name: &str, words: &str) {
         self.says(words).await;
         self.passes(name).await;
         let Some(folder) = folder() else { return };
@@ -38,7 +38,7 @@ impl Tab {
 }
 
 /// A world whose outlets are called as outlets are.
-async fn stage() -> Option<Stage> {
+pub async fn stage() -> Option<Stage> {
     let config = |config: &mut Config| "https://opop.example".clone_into(&mut config.http.public_url);
     let stage = Stage::shaped(Shape { config, ..Shape::default() }).await?;
     let named = "UPDATE agent SET name = CASE agent_code WHEN 'PSN-0000' THEN 'Kopontren Al-Hikmah' ELSE 'Kopontren Darul Ulum' END";

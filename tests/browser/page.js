@@ -6,11 +6,12 @@ const acts = () => [...document.querySelectorAll('a[href], button, input:not([ty
 const find = (wanted) => acts().find((e) => called(e) === wanted) || acts().find((e) => called(e).startsWith(wanted));
 const words = () => squeeze(document.body ? document.body.innerText : '');
 const says = (wanted) => words().includes(wanted);
-// Everything that a person can come to read, also what is read out.
+// Everything that a person can come to read, also what is read out; but not what is marked as code.
 const everything = () => {
+  const text = [...document.querySelectorAll('code')].reduce((all, e) => all.replace(squeeze(e.innerText) || ' ', ' '), words());
   const told = ['aria-label', 'placeholder', 'title', 'alt'].flatMap((name) =>
     [...document.querySelectorAll(`[${name}]`)].map((e) => e.getAttribute(name)));
-  return [document.title, words(), ...told].join(' | ');
+  return [document.title, text, ...told].join(' | ');
 };
 // Where to put a finger; null while it is not there or something lies over it.
 const spot = (wanted) => {
