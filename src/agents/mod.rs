@@ -8,29 +8,39 @@ mod lanes;
 mod operator;
 mod operator_store;
 mod password;
+mod proof;
 mod proposal;
+mod request_store;
 mod secret;
 mod session_store;
 mod sign_in;
+mod staff_store;
 mod store;
 mod topup;
+mod topup_request;
 
 use crate::domain::{AgentId, PersonId};
 
 pub use account::{ChangeError, SHELL, end_access, reset_password, set_enabled};
 pub use operator::{Operator, Session, SessionLine};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PIN_DIGITS, Unfit, fit_password};
+pub use proof::{Media, PROOF_MAX, Proof, UnfitProof};
 pub use proposal::{
     Proposal, ProposalError, ProposalKind, load_for_approval, mark_approved, may_decide, propose,
 };
+pub use request_store::{WhichRequests, topup_proof, topup_requests};
 pub use secret::{form_token, hash_password, new_secret};
 pub use session_store::{IDLE, OLDEST};
 pub use sign_in::{SignInError, SignIns, SignedIn, Visitor};
+pub use staff_store::{Staff, staff_of};
 pub use store::{
     KeyHolder, NewAgent, NewPerson, add_agent, add_person, agent_by_code, agent_by_id, agents_total,
-    issue_key, issue_token, person_by_name, person_by_token, set_status,
+    issue_key, issue_token, person_by_name, person_by_token, set_caps, set_status,
 };
 pub use topup::{Deposit, approve_topup, propose_topup};
+pub use topup_request::{
+    RequestError, RequestState, TopupRequest, decline_request, propose_request, request_topup,
+};
 
 /// An agent: one outlet of a pesantren cooperative.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::secret::sha256;
 use super::{Agent, Person, Role};
 use crate::db::Question;
 use crate::domain::{AgentId, PersonId, RegionCode, Timestamp};
+use crate::ledger::Caps;
 
 /// What is known of a new agent.
 #[derive(Debug, Clone)]
@@ -135,6 +136,29 @@ pub async fn set_status(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Says what an agent may take at most; a payment that begins afterwards knows it.
+///
+/// # Errors
+/// [`sqlx::Error`]; `agent_daily_cap_positive`, `agent_open_cap_positive` for a cap of nothing.
+pub async fn set_caps(
+    connection: &mut PgConnection,
+    agent_id: AgentId,
+    caps: Caps,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE agent SET daily_cap = $2, open_cap = $3 WHERE agent_id = $1",
+        agent_id.0,
+        caps.daily,
+        caps.open
+    )
+    .execute(&mut *connection)
+    .await?;
+    let facts = serde_json::json!({"daily": caps.daily, "open": caps.open});
+    let event = crate::audit::Event::new(at, super::SHELL, "set caps", agent_id.0, facts);
+    crate::audit::append(connection, &[event]).await
 }
 
 /// Gives an agent a key.

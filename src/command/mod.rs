@@ -7,6 +7,7 @@ mod night;
 mod receipts;
 mod seed;
 mod serve;
+mod topups;
 mod users;
 
 use std::io::{self, Write};
@@ -63,6 +64,9 @@ enum Command {
     Propose(approvals::Propose),
     /// Approve and carry out what somebody else proposed.
     Approve(approvals::Approve),
+    /// Top-ups that outlets ask for.
+    #[command(subcommand)]
+    Topup(topups::TopupCommand),
     /// What people must settle.
     #[command(subcommand)]
     Case(cases::CaseCommand),
@@ -101,6 +105,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Receipt(command) => receipts::run(command),
         Command::Propose(command) => approvals::propose(command).await,
         Command::Approve(command) => approvals::approve(command).await,
+        Command::Topup(command) => topups::topup(command).await,
         Command::Case(command) => cases::case(command).await,
         Command::Audit(command) => cases::audit(command).await,
         Command::Agent(command) => admin::agent(command).await,

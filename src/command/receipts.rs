@@ -8,11 +8,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use samsat_gateway::paper::picture;
 use samsat_gateway::receipt::{self, SigningKey, VerifyingKey};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReceiptCommand {
-    /// Check a receipt offline: a file with the payload or the receipt's JSON, `-` for standard input.
+    /// Check a receipt offline: a picture of it (PNG, JPEG), its PDF, its JSON or the payload itself; `-` for standard input.
     Verify {
         file: PathBuf,
         /// The public key, SPKI PEM: a file or the text itself. Without it, that of the configuration.
@@ -43,14 +44,8 @@ fn verify(file: &Path, key: Option<&str>, json: bool) -> anyhow::Result<ExitCode
         Some(path) => VerifyingKey::from_pem(&fs::read_to_string(path).with_context(|| path.to_owned())?)?,
         None => SigningKey::from_file(&super::config()?.receipt.signing_key_file)?.public(),
     };
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().lock().take(1 << 20).read_to_string(&mut text)?;
-        text
-    } else {
-        fs::read_to_string(file).with_context(|| file.display().to_string())?
-    };
-    match receipt::verify(&payload_of(&text), &key) {
+    let bytes = read(file).with_context(|| file.display().to_string())?;
+    match payload_of(bytes).and_then(|payload| Ok(receipt::verify(&payload, &key)?)) {
         Ok(facts) => {
             super::print(json, &serde_json::json!({"valid": true, "receipt": facts}))?;
             Ok(ExitCode::SUCCESS)
@@ -59,16 +54,32 @@ fn verify(file: &Path, key: Option<&str>, json: bool) -> anyhow::Result<ExitCode
             if json {
                 super::print(true, &serde_json::json!({"valid": false}))?;
             }
-            Err(error.into())
+            Err(error)
         }
     }
 }
 
-/// The payload itself, or the member `payload` of a receipt's JSON.
-fn payload_of(text: &str) -> String {
-    let from_json = serde_json::from_str::<serde_json::Value>(text).ok();
+/// The whole of a file or of standard input, and no more than a picture may have.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    let most = u64::try_from(picture::FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    if file == Path::new("-") {
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+    } else {
+        fs::File::open(file)?.take(most).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// The payload itself, the member `payload` of a receipt's JSON, the QR of a picture, or what a PDF of ours carries.
+fn payload_of(bytes: Vec<u8>) -> anyhow::Result<String> {
+    if picture::is_one(&bytes) {
+        return Ok(picture::payload(&bytes)?);
+    }
+    let text = String::from_utf8(bytes).context("neither a receipt's text nor a picture that can be read")?;
+    let from_json = serde_json::from_str::<serde_json::Value>(&text).ok();
     let member = from_json.and_then(|json| json.get("payload")?.as_str().map(str::to_owned));
-    member.unwrap_or_else(|| text.trim().to_owned())
+    Ok(member.unwrap_or_else(|| text.trim().to_owned()))
 }
 
 fn keygen(out: &Path) -> anyhow::Result<ExitCode> {

@@ -76,10 +76,17 @@ ids! {
     RunId,
     /// One sign-in of a person at a page.
     SessionId,
+    /// One operator's cash drawer, from its opening to its closing.
+    DrawerId,
+    /// One movement of an outlet's cash.
+    CashEntryId,
+    /// A top-up that an outlet asks for.
+    RequestId,
 }
 
 made_here! {
-    AgentId, PersonId, LookupId, Reference, TransferId, EvidenceId, ProposalId, CaseId, RunId, SessionId,
+    AgentId, PersonId, LookupId, Reference, TransferId, EvidenceId, ProposalId, CaseId, RunId, SessionId, DrawerId,
+    CashEntryId, RequestId,
 }
 
 impl PaymentId {

@@ -16,8 +16,8 @@ pub use bill::{Authority, Beneficiary, BillLine, BillPeriod, InvalidBeneficiary,
 pub use clock::{Clock, Timestamp};
 pub use date::{BusinessDate, InvalidDate, TaxPeriod, rfc3339_wib, wib, wib_hour, wib_long};
 pub use id::{
-    AgentId, CaseId, EvidenceId, LookupId, PaymentId, PersonId, ProposalId, Reference, RunId, SessionId,
-    TransferId,
+    AgentId, CaseId, CashEntryId, DrawerId, EvidenceId, LookupId, PaymentId, PersonId, ProposalId, Reference,
+    RequestId, RunId, SessionId, TransferId,
 };
 pub use money::{MoneyError, Rupiah};
 pub use plate::{ChassisLast5, InvalidChassis, InvalidPlate, Plate};

@@ -19,6 +19,7 @@ use crate::agents::SignIns;
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError, Gather};
 use crate::domain::{Authority, Clock};
+use crate::drawer::Drawers;
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::{KeyError, SigningKey};
@@ -97,6 +98,7 @@ impl Gateway {
             spools: SpoolDir::new(&config.night.spool_dir),
         };
         let sign_ins = SignIns::new(&db, &clock);
+        let drawers = Drawers::new(&db, &clock);
         let keys = Gather::start(&db);
         let app = App {
             config: Arc::new(config),
@@ -106,6 +108,7 @@ impl Gateway {
             lookups,
             keys,
             payments,
+            drawers,
             sign_ins,
             public_key: key.public(),
             tasks: TaskTracker::new(),

@@ -4,15 +4,19 @@
 //! tasks that a vanished client cannot cancel. Answers carry no personal data into logs, and every error is a problem
 //! with a code and a word on retrying.
 
+mod accept;
 pub mod api;
 mod auth;
 mod body;
+mod check;
 mod counter;
 mod edge;
 mod gateway;
 mod openapi;
 mod ops;
 mod page;
+mod paper;
+mod parts;
 mod problem;
 mod route;
 mod serve;
@@ -29,6 +33,7 @@ use crate::agents::{KeyHolder, SignIns};
 use crate::config::Config;
 use crate::db::{Db, Gather};
 use crate::domain::{Authority, Clock};
+use crate::drawer::Drawers;
 use crate::lookup::Lookups;
 use crate::payment::Payments;
 use crate::receipt::VerifyingKey;
@@ -47,6 +52,7 @@ pub struct App {
     /// Whose API key it is, for many requests at once.
     pub keys: Gather<KeyHolder>,
     pub payments: Payments,
+    pub drawers: Drawers,
     pub sign_ins: SignIns,
     pub public_key: VerifyingKey,
     /// Money steps under way; shutdown waits for them.

@@ -59,7 +59,7 @@ fn is_problem(content: &RefOr<Content>) -> bool {
     paths(
         lookups::create, payments::create, payments::list, payments::show, payments::cancel, payments::give_back,
         receipts::list, receipts::show, receipts::verify, float::show, float::entries, reconciliations::show,
-        reconciliations::items, reconciliations::export_csv
+        reconciliations::items, reconciliations::export_csv, reconciliations::export_xlsx, reconciliations::export_pdf
     ),
     modifiers(&Bearer, &Problems)
 )]

@@ -12,13 +12,20 @@ use axum::routing::{get, post};
 
 use super::api::{float, lookups, payments, receipts, reconciliations};
 use super::problem::{Problem, Retry};
-use super::{App, body, counter, edge, openapi, ops, page};
+use super::{App, body, check, counter, edge, openapi, ops, page, paper};
+
+/// Where a file is sent, and how long that may take on a village's line: 4 MB at 300 kbit/s.
+const UPLOAD: &str = "/saldo/isi";
+const UPLOAD_WITHIN: Duration = Duration::from_mins(2);
 
 /// The API and the public pages.
 pub(super) fn router(app: App) -> Router {
     let body_max = app.config.http.body_max_bytes;
     // A slow line at a village counter takes that long with a body; a client that says nothing more gets no longer.
     let body_within = Duration::from_secs(3 * app.config.http.header_timeout_s);
+    let within = move |request: &Request| {
+        if request.uri().path() == UPLOAD { UPLOAD_WITHIN } else { body_within }
+    };
     Router::new()
         .route("/v1/lookups", post(lookups::create))
         .route("/v1/payments", post(payments::create).get(payments::list))
@@ -33,9 +40,17 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/reconciliations/{date}", get(reconciliations::show))
         .route("/v1/reconciliations/{date}/items", get(reconciliations::items))
         .route("/v1/reconciliations/{date}/export.csv", get(reconciliations::export_csv))
-        .route("/verify", get(page::verify_form).post(page::verify))
-        .route("/verify/{receipt_no}", get(page::verify_form))
+        .route("/v1/reconciliations/{date}/export.xlsx", get(reconciliations::export_xlsx))
+        .route("/v1/reconciliations/{date}/export.pdf", get(reconciliations::export_pdf))
+        .route("/verify", get(check::verify_form).post(check::verify))
+        .route("/verify/{receipt_no}", get(check::verify_form))
+        .route("/verify/kerja.js", get(check::worker))
         .route("/assets/style.css", get(page::style))
+        .route("/assets/verify.js", get(check::script))
+        .route("/assets/ed25519.js", get(check::ed25519))
+        .route("/assets/receipt.css", get(paper::style))
+        .route("/assets/receipt.js", get(paper::script))
+        .route("/assets/kertas/{name}", get(paper::sheet))
         .route("/openapi.json", get(openapi::serve))
         .route("/", get(counter::home))
         .route("/masuk", get(counter::sign_in_form).post(counter::by_password))
@@ -60,12 +75,32 @@ pub(super) fn router(app: App) -> Router {
         .route("/bukti/{receipt_no}", post(counter::paper))
         .route("/assets/counter.js", get(counter::script))
         .route("/assets/icon.svg", get(counter::icon))
+        .merge(outlet_day())
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(body_max))
-        .layer(map_request(move |request: Request| ready(body::in_time(request, body_within))))
+        .layer(map_request(move |request: Request| {
+            let limit = within(&request);
+            ready(body::in_time(request, limit))
+        }))
         .layer(from_fn(edge::edge))
         .with_state(app)
+}
+
+/// The day at an outlet.
+fn outlet_day() -> Router<App> {
+    let uploads = DefaultBodyLimit::max(counter::TOPUP_BODY_MAX);
+    Router::new()
+        .route("/saldo", get(counter::float))
+        .route("/saldo/isi", get(counter::topup_form).post(counter::ask_topup).layer(uploads))
+        .route("/saldo/permintaan/{request_id}/bukti", get(counter::topup_proof))
+        .route("/biaya", get(counter::fees))
+        .route("/penyelia", get(counter::supervisor))
+        .route("/laci", get(counter::own_drawer))
+        .route("/laci/buka", post(counter::open_drawer))
+        .route("/laci/pindah", post(counter::move_cash))
+        .route("/laci/{drawer_id}", get(counter::one_drawer))
+        .route("/laci/{drawer_id}/tutup", post(counter::close_drawer))
 }
 
 /// For a person a page, for a program a problem.

@@ -13,12 +13,28 @@ pub struct Balance {
     pub agent_no: i64,
     /// False for a suspended agent.
     pub active: bool,
+    /// What it may take at most.
+    pub caps: Caps,
     /// What may still be collected against.
     pub available: i64,
     /// To be given back to citizens.
     pub owed: i64,
     /// Number of float entries so far.
     pub seq: i64,
+}
+
+/// What an agent may take at most, rupiah; none without a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// In a day (WIB), refused and reversed payments aside.
+    pub daily: Option<i64>,
+    /// Of payments whose outcome is open, together.
+    pub open: Option<i64>,
+}
+
+impl Caps {
+    /// No cap.
+    pub const NONE: Self = Self { daily: None, open: None };
 }
 
 /// The place of a transfer in an agent's float.
@@ -96,7 +112,8 @@ mod tests {
     use crate::domain::PaymentId;
 
     fn balance(available: i64) -> Balance {
-        Balance { agent_id: AgentId::new(), agent_no: 7, active: true, available, owed: 0, seq: 0 }
+        let caps = Caps::NONE;
+        Balance { agent_id: AgentId::new(), agent_no: 7, active: true, caps, available, owed: 0, seq: 0 }
     }
 
     fn of(balance: &Balance) -> For {

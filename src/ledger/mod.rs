@@ -13,8 +13,10 @@ mod store;
 mod transfer;
 
 pub use account::{AccountNo, AgentAccount};
-pub use balance::{Balance, Position, Shortfall};
-pub use store::{Entry, FloatView, entries, float_view, lock_balances, open_account, record, record_with};
+pub use balance::{Balance, Caps, Position, Shortfall};
+pub use store::{
+    Entry, FloatView, caps, entries, float_view, lock_balances, open_account, record, record_with,
+};
 pub use transfer::{
     Code, For, Transfer, claim, even_out, hold, hold_from_selisih, pay_late, post, post_fee, returned,
     reverse, reverse_fee, topup, void, void_to_selisih,

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::account::{AccountNo, AgentAccount};
-use super::balance::{Balance, Position};
+use super::balance::{Balance, Caps, Position};
 use super::transfer::Transfer;
 use crate::db::Together;
 use crate::domain::{AgentId, PaymentId};
@@ -46,7 +46,7 @@ pub async fn lock_balances(
 ) -> Result<BTreeMap<AgentId, Balance>, sqlx::Error> {
     let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
     let rows = sqlx::query!(
-        "SELECT f.agent_id, a.agent_no, a.status = 'active' AS \"active!\", f.available, f.owed, f.seq
+        "SELECT f.agent_id, a.agent_no, a.status = 'active' AS \"active!\", a.daily_cap, a.open_cap, f.available, f.owed, f.seq
          FROM unnest($1::uuid[]) wanted JOIN agent_float f ON f.agent_id = wanted JOIN agent a ON a.agent_id = f.agent_id
          ORDER BY f.agent_id FOR NO KEY UPDATE OF f",
         &ids
@@ -61,6 +61,7 @@ pub async fn lock_balances(
                 agent_id,
                 agent_no: r.agent_no,
                 active: r.active,
+                caps: Caps { daily: r.daily_cap, open: r.open_cap },
                 available: r.available,
                 owed: r.owed,
                 seq: r.seq,
@@ -68,6 +69,20 @@ pub async fn lock_balances(
             (agent_id, balance)
         })
         .collect())
+}
+
+/// What an agent may take at most.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn caps(connection: &mut PgConnection, agent_id: AgentId) -> Result<Caps, sqlx::Error> {
+    sqlx::query_as!(
+        Caps,
+        "SELECT daily_cap AS daily, open_cap AS open FROM agent WHERE agent_id = $1",
+        agent_id.0
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Writes transfers with their places in the floats, and the balances they led to.

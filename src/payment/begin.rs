@@ -1,106 +1,26 @@
 //! tx A: key, vehicle lock, holds, payment, legs and audit event in one commit, for many payments at once.
 //!
-//! Tables are touched in one order (keys read, quotes read, vehicle locks, floats, keys, payments, legs, work, transfers,
-//! audit), rows in the order of their keys. Each statement returns what it accepted and only that goes on; what falls out
+//! Tables are touched in one order (keys read, quotes read, vehicle locks, drawers, floats, keys, payments, legs, work,
+//! transfers, audit), rows in the order of their keys. Each statement returns what it accepted and only that goes on; what falls out
 //! leaves no lock and no hold, only its stored refusal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use serde_json::json;
 use sqlx::PgConnection;
 
+use super::begin_job::{BeginJob, BeginReply, HostDown, Stored, StoredOutcome, Till};
 use super::begin_store as store;
 use super::beginning::{began, holds, payment};
+use super::caps::Used;
 use super::journal::{Batch, Tools};
+use super::refusal::BusinessRefusal;
 use super::state::Payment;
-use crate::audit;
 use crate::db::Together;
-use crate::domain::{AgentId, LookupId, PaymentId, Rupiah, Timestamp, TransferId};
-use crate::ledger::{self, Balance, Position, Transfer};
+use crate::domain::{AgentId, BusinessDate, DrawerId, LookupId, PaymentId};
+use crate::ledger::{self, Balance, Caps, Position, Transfer};
 use crate::lookup::{self, Lookup};
-
-/// A refusal that is stored under its key and replayed for ever, so that a delayed copy cannot pay after the cash went back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the API's own codes")]
-pub enum BusinessRefusal {
-    QuoteExpired,
-    AmountDiffers,
-    AlreadyPaid,
-    VehicleBusy,
-    FloatInsufficient,
-    /// The outlet gave it up before it arrived: nothing can arrive under this key any more.
-    Withdrawn,
-}
-
-/// What a key was used for before.
-#[derive(Debug, Clone)]
-pub(super) struct Stored {
-    pub(super) request: serde_json::Value,
-    pub(super) outcome: StoredOutcome,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum StoredOutcome {
-    Payment(PaymentId),
-    Refusal(BusinessRefusal),
-}
-
-/// A payment that wants to begin; every id is chosen, so that a repeated transaction writes the same rows.
-#[derive(Debug, Clone)]
-pub(super) struct BeginJob {
-    pub(super) agent_id: AgentId,
-    pub(super) agent_no: i64,
-    pub(super) agent_code: String,
-    /// Who acts for the agent, as audit events name them.
-    pub(super) actor: String,
-    pub(super) key: String,
-    pub(super) lookup_id: LookupId,
-    pub(super) amount: Rupiah,
-    pub(super) payment_id: PaymentId,
-    pub(super) holds: [TransferId; 3],
-    /// Host time of Bapenda: when the cash is taken, in whole seconds as the wire has it.
-    pub(super) taken_at: Timestamp,
-    /// First `not_after` of each leg, by each host's clock.
-    pub(super) not_after: [Timestamp; 2],
-    /// A host may not be sent payments now.
-    pub(super) host_down: Option<HostDown>,
-    pub(super) at: Timestamp,
-}
-
-/// Why no cash is taken for a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HostDown {
-    Breaker,
-    EndOfDay,
-}
-
-impl BeginJob {
-    /// What is compared when the key comes again.
-    pub(super) fn request(&self) -> serde_json::Value {
-        json!({"lookup_id": self.lookup_id, "amount": self.amount})
-    }
-}
-
-/// How a payment began, or not.
-#[derive(Debug)]
-pub(super) enum BeginReply {
-    /// It began: money is held, the vehicle is locked.
-    Begun(Box<Payment>),
-    /// Refused now, and stored under the key.
-    Refused(BusinessRefusal),
-    /// The key was used before.
-    Replay(Stored),
-    /// A copy of the same request is in the same batch, or was faster elsewhere: ask again.
-    Again,
-    /// No quote of this agent has that id. No key is stored.
-    LookupNotFound,
-    /// The agent is suspended. No key is stored.
-    Suspended,
-    /// A host may not be sent payments. No key is stored.
-    HostDown(HostDown),
-}
+use crate::{audit, drawer};
 
 impl Batch for BeginJob {
     type Reply = BeginReply;
@@ -114,8 +34,10 @@ impl Batch for BeginJob {
         let mut batch = Deciding::read(connection, jobs).await?;
         batch.lock_vehicles(connection).await?;
         batch.refuse_hosts_down();
+        batch.lock_drawers(connection).await?;
         let balances = batch.lock_floats(connection).await?;
-        let held = batch.claim_keys_and_holds(connection, balances).await?;
+        let used = Used::read(connection, &batch.capped_days(&balances)).await?;
+        let held = batch.claim_keys_and_holds(connection, balances, &used).await?;
         batch.free_what_fell_out(connection).await?;
         batch.write_payments(connection, tools, held).await?;
         Ok(batch.replies())
@@ -223,6 +145,26 @@ impl<'a> Deciding<'a> {
         }
     }
 
+    /// Keeps the drawers open into which cash goes; programs have none, and then nothing is asked.
+    async fn lock_drawers(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let tills: Vec<(usize, Option<DrawerId>)> = self
+            .going()
+            .filter_map(|(i, _)| match self.jobs.get(i).map(|job| job.till) {
+                Some(Till::Drawer(drawer)) => Some((i, drawer)),
+                Some(Till::Own) | None => None,
+            })
+            .collect();
+        let named: BTreeSet<DrawerId> = tills.iter().filter_map(|(_, drawer)| *drawer).collect();
+        let open =
+            if named.is_empty() { BTreeSet::new() } else { drawer::lock_open(connection, &named).await? };
+        for (i, drawer) in tills {
+            if !drawer.is_some_and(|drawer| open.contains(&drawer)) {
+                self.put(i, Verdict::Out(BeginReply::DrawerClosed));
+            }
+        }
+        Ok(())
+    }
+
     async fn lock_floats(
         &mut self,
         connection: &mut PgConnection,
@@ -242,15 +184,22 @@ impl<'a> Deciding<'a> {
         Ok(balances)
     }
 
-    /// Decides whose float suffices, claims the keys, and computes the holds of those whose key was free.
+    fn capped_days(&self, balances: &BTreeMap<AgentId, Balance>) -> BTreeSet<(AgentId, BusinessDate)> {
+        let capped = |agent: &AgentId| balances.get(agent).is_some_and(|balance| balance.caps != Caps::NONE);
+        let days = self.going().filter(|(_, payment)| capped(&payment.agent_id));
+        days.map(|(_, payment)| (payment.agent_id, BusinessDate::of(payment.taken_at))).collect()
+    }
+
+    /// Decides whose float and caps suffice, claims the keys, and computes the holds of those whose key was free.
     async fn claim_keys_and_holds(
         &mut self,
         connection: &mut PgConnection,
         balances: BTreeMap<AgentId, Balance>,
+        used: &Used,
     ) -> Result<Held, sqlx::Error> {
-        let (_, short) = self.allocate(balances.clone());
-        for i in short {
-            self.put(i, Verdict::Refused(BusinessRefusal::FloatInsufficient));
+        let (_, short) = self.allocate(balances.clone(), used.clone());
+        for (i, why) in short {
+            self.put(i, Verdict::Refused(why));
         }
         let claims: Vec<store::KeyClaim<'_>> = self
             .verdicts
@@ -273,7 +222,7 @@ impl<'a> Deciding<'a> {
                 *verdict = Verdict::Out(BeginReply::Again);
             }
         }
-        let (held, short) = self.allocate(balances);
+        let (held, short) = self.allocate(balances, used.clone());
         if short.is_empty() {
             Ok(held)
         } else {
@@ -281,8 +230,12 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    /// Holds of every payment still going, in order; and those whose float does not suffice.
-    fn allocate(&self, mut balances: BTreeMap<AgentId, Balance>) -> (Held, Vec<usize>) {
+    /// Holds of every payment still going, in order; and those whose float or caps do not suffice.
+    fn allocate(
+        &self,
+        mut balances: BTreeMap<AgentId, Balance>,
+        mut used: Used,
+    ) -> (Held, Vec<(usize, BusinessRefusal)>) {
         let mut transfers = Vec::new();
         let mut short = Vec::new();
         let mut touched = BTreeSet::new();
@@ -291,13 +244,17 @@ impl<'a> Deciding<'a> {
                 continue;
             };
             if !balance.covers(payment.amount) {
-                short.push(i);
+                short.push((i, BusinessRefusal::FloatInsufficient));
+                continue;
+            }
+            if let Err(why) = used.take(balance.caps, payment) {
+                short.push((i, why));
                 continue;
             }
             for hold in holds(payment, job) {
                 match balance.apply(&hold) {
                     Ok(position) => transfers.push((hold, position)),
-                    Err(_) => short.push(i),
+                    Err(_) => short.push((i, BusinessRefusal::FloatInsufficient)),
                 }
             }
             touched.insert(payment.agent_id);
@@ -335,6 +292,11 @@ impl<'a> Deciding<'a> {
         let events: Vec<audit::Event> =
             self.going().filter_map(|(i, payment)| self.jobs.get(i).map(|job| began(payment, job))).collect();
         audit::append_with(&mut together, &events);
+        let into = |(i, payment): (usize, &Payment)| match self.jobs.get(i)?.till {
+            Till::Drawer(drawer) => drawer.map(|drawer| (payment.id, drawer)),
+            Till::Own => None,
+        };
+        drawer::put_payments(&mut together, &self.going().filter_map(into).collect::<Vec<_>>());
         together.run(connection).await
     }
 

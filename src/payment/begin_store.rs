@@ -6,8 +6,10 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::begin::{BeginJob, BusinessRefusal, Stored, StoredOutcome};
+use super::begin_job::{BeginJob, Stored, StoredOutcome};
 use super::journal::Tools;
+use super::outlet_store::CLOCKS_DIFFER;
+use super::refusal::BusinessRefusal;
 use super::state::{Leg, Payment};
 use crate::db::Together;
 use crate::domain::{AgentId, BusinessDate, PaymentId, Timestamp};
@@ -184,6 +186,45 @@ pub(super) async fn delete_locks(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What an outlet has taken on a day, and what of it or of other days is open, rupiah.
+pub(super) struct Taken {
+    pub(super) agent_id: AgentId,
+    pub(super) day: BusinessDate,
+    pub(super) daily: i64,
+    pub(super) open: i64,
+}
+
+/// What these outlets have taken on these days (WIB). Read under the locks of their floats.
+pub(super) async fn taken(
+    connection: &mut PgConnection,
+    wanted: &BTreeSet<(AgentId, BusinessDate)>,
+) -> Result<Vec<Taken>, sqlx::Error> {
+    let agents: Vec<Uuid> = wanted.iter().map(|(agent, _)| agent.0).collect();
+    let days: Vec<chrono::NaiveDate> = wanted.iter().map(|(_, day)| day.date()).collect();
+    let begin: Vec<Timestamp> = wanted.iter().map(|(_, day)| day.begins_at()).collect();
+    let end: Vec<Timestamp> = wanted.iter().map(|(_, day)| day.next().begins_at()).collect();
+    let first = begin.iter().map(|at| PaymentId::earliest_of(*at - CLOCKS_DIFFER).0).collect::<Vec<Uuid>>();
+    let rows = sqlx::query!(
+        "SELECT u.agent_id AS \"agent_id!\", u.day AS \"day!\",
+                (SELECT coalesce(sum(p.amount), 0) FROM payment p WHERE p.agent_id = u.agent_id AND p.payment_id >= u.first_id
+                   AND p.taken_at >= u.begins AND p.taken_at < u.ends AND p.state NOT IN ('refused', 'reversed'))::bigint AS \"daily!\",
+                (SELECT coalesce(sum(o.amount), 0) FROM payment_work w CROSS JOIN LATERAL (
+                   SELECT p.amount FROM payment p WHERE p.payment_id = w.payment_id AND p.agent_id = u.agent_id
+                     AND p.state IN ('held', 'in_doubt', 'integrity_hold') OFFSET 0) o)::bigint AS \"open!\"
+         FROM unnest($1::uuid[], $2::date[], $3::uuid[], $4::timestamptz[], $5::timestamptz[]) u (agent_id, day, first_id, begins, ends)",
+        &agents, &days, &first, &begin, &end
+    )
+    .fetch_all(connection)
+    .await?;
+    let taken = rows.into_iter().map(|r| Taken {
+        agent_id: AgentId(r.agent_id),
+        day: r.day.into(),
+        daily: r.daily,
+        open: r.open,
+    });
+    Ok(taken.collect())
 }
 
 /// Writes payments that begin.

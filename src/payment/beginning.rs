@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::begin::BeginJob;
+use super::begin_job::BeginJob;
 use super::state::{Leg, LegState, Payment, State};
 use crate::audit;
 use crate::domain::TransferId;

@@ -2,10 +2,20 @@
 
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments};
-use crate::agents::Agent;
-use crate::audit;
-use crate::domain::{PaymentId, Rupiah};
+use crate::agents::{Agent, Operator};
+use crate::domain::{PaymentId, PersonId, Rupiah};
 use crate::ledger::{self, For};
+use crate::{audit, drawer};
+
+/// To whom cash went back.
+struct Return<'a> {
+    agent: &'a Agent,
+    actor: &'a str,
+    returned_to: &'a str,
+    paper_surrendered: bool,
+    /// Whose open drawer it came from; a program keeps its own till.
+    from_drawer_of: Option<PersonId>,
+}
 
 impl Payments {
     /// Records that the citizen got the cash of a refused or reversed payment back. None when nothing is owed for it.
@@ -20,9 +30,37 @@ impl Payments {
         returned_to: &str,
         paper_surrendered: bool,
     ) -> Result<Option<PaymentView>, PayError> {
-        let now = self.clock.now();
+        let told = Return { agent, actor, returned_to, paper_surrendered, from_drawer_of: None };
+        self.record_return(id, &told).await
+    }
+
+    /// The same at a counter: the cash comes out of the operator's open drawer.
+    ///
+    /// # Errors
+    /// [`PayError::DrawerClosed`] without one, [`PayError`] when the database fails.
+    pub async fn give_back_from_drawer(
+        &self,
+        operator: &Operator,
+        id: PaymentId,
+        returned_to: &str,
+        paper_surrendered: bool,
+    ) -> Result<Option<PaymentView>, PayError> {
+        let (agent, actor) = (&operator.outlet, &*operator.actor());
+        let from_drawer_of = Some(operator.person_id);
+        self.record_return(id, &Return { agent, actor, returned_to, paper_surrendered, from_drawer_of }).await
+    }
+
+    async fn record_return(&self, id: PaymentId, told: &Return<'_>) -> Result<Option<PaymentView>, PayError> {
+        let (now, agent) = (self.clock.now(), told.agent);
         let mut transaction = self.db.requests.begin().await?;
-        // Floats before debts, as everywhere.
+        // Drawers before floats, floats before debts, as everywhere.
+        let till = match told.from_drawer_of {
+            Some(person) => match drawer::lock_open_of(&mut transaction, person).await? {
+                Some(drawer) => Some((drawer, person)),
+                None => return Err(PayError::DrawerClosed),
+            },
+            None => None,
+        };
         let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
         let owed = sqlx::query!(
             "SELECT amount, returned_at FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",
@@ -35,7 +73,7 @@ impl Payments {
         if owed.returned_at.is_none() {
             sqlx::query!(
                 "UPDATE citizen_debt SET returned_at = $2, returned_to = $3, paper_surrendered = $4 WHERE payment_id = $1",
-                id.0, now, returned_to, paper_surrendered
+                id.0, now, told.returned_to, told.paper_surrendered
             )
             .execute(&mut *transaction)
             .await?;
@@ -60,9 +98,12 @@ impl Payments {
                 balances.get_mut(&agent.agent_id).ok_or_else(|| PayError::Broken("no float".to_owned()))?;
             let position = balance.apply(&row).map_err(|e| PayError::Broken(e.to_string()))?;
             ledger::record(&mut transaction, &[(row, position)], balances.values()).await?;
-            let to = audit::salted(id.0, returned_to);
-            let facts = serde_json::json!({"amount": amount, "returned_to_salted": to, "paper_surrendered": paper_surrendered});
-            let event = audit::Event::new(now, actor, "returned cash", id.0, facts);
+            if let Some(till) = till {
+                drawer::hand_back(&mut transaction, till, (id, amount), now).await?;
+            }
+            let to = audit::salted(id.0, told.returned_to);
+            let facts = serde_json::json!({"amount": amount, "returned_to_salted": to, "paper_surrendered": told.paper_surrendered});
+            let event = audit::Event::new(now, told.actor, "returned cash", id.0, facts);
             audit::append(&mut transaction, &[event]).await?;
         }
         transaction.commit().await?;

@@ -15,7 +15,7 @@ use tokio::runtime;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::begin::{BeginJob, BeginReply};
+use super::begin_job::{BeginJob, BeginReply};
 use super::change::SettleJob;
 use super::state::Payment;
 use crate::db::{self, Db};

@@ -3,7 +3,7 @@
 //! What is written is what a request would write, row for row; only the hosts' words are made up. Built with the
 //! feature `measure` alone, so no gateway that is run has it.
 
-use super::begin::{BeginJob, BeginReply};
+use super::begin_job::{BeginJob, BeginReply, Till};
 use super::change::{After, Change, Mover};
 use super::event::Event;
 use super::{PayError, Payments, StateName};
@@ -42,6 +42,7 @@ impl Payments {
             taken_at: now,
             not_after: [self.not_after(now), self.not_after(now)],
             host_down: None,
+            till: Till::Own,
             at: now,
         };
         let begun = self.journal.begin(job).await.map_err(|e| PayError::Broken(e.to_string()))?;

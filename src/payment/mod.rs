@@ -9,12 +9,15 @@
 mod approval;
 mod asked;
 mod begin;
+mod begin_job;
 mod begin_store;
 mod beginning;
 mod by_settlement;
 mod cancel;
+mod caps;
 mod case_store;
 mod change;
+mod day_store;
 mod debts;
 mod decision;
 mod event;
@@ -27,6 +30,7 @@ mod measure;
 mod outcome;
 mod outlet_store;
 mod pay;
+mod refusal;
 mod resolver;
 mod reversal;
 mod settle;
@@ -45,14 +49,17 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 pub use approval::Approved;
-pub use begin::BusinessRefusal;
+pub use begin_job::Till;
+pub use caps::{over_cap, taken_on};
+pub use day_store::{DaySum, FeeDay, day_sums, fee_days};
 pub use event::{Effect, Event, Forbidden, Limits};
 #[cfg(feature = "measure")]
 pub use measure::Sale;
 pub use outlet_store::{
-    OutletLine, Standing, open_of, owed_to_citizen, own_for_vehicle, standing, taken_since,
+    OutletLine, Standing, open_of, owed_to_citizen, own_for_vehicle, standing, taken_by, taken_since,
 };
 pub use pay::{PayAnswer, PayRequest};
+pub use refusal::BusinessRefusal;
 pub use state::{Leg, LegReversal, LegState, Payment, ReversalAnswer, State, StateName};
 pub use terms::{Decision, FreshAssessment, StoredBooking};
 pub use view::{Filter, PaymentView, Scope, lines, open_by_state, views};
@@ -101,6 +108,9 @@ pub enum PayError {
     /// A host is closing its day.
     #[error("a host is closing its day")]
     EndOfDay,
+    /// The operator has no drawer open for the cash.
+    #[error("no drawer is open")]
+    DrawerClosed,
     /// The database or the queue cannot say: the same key again tells.
     #[error("try the same key again")]
     TryAgain,

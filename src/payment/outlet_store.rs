@@ -6,7 +6,7 @@ use super::state::StateName;
 use crate::domain::{AgentId, PaymentId, Plate, Rupiah, Timestamp};
 
 /// The hosts' clocks say when cash was taken, ours makes the ids: a day is looked for that much before it begins.
-const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+pub(super) const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
 /// A payment in an outlet's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct OutletLine {
     pub state: StateName,
     /// Bukti Lunas, else Bukti Titip.
     pub paper_no: Option<String>,
+    /// Who took it, as pages name the person; none for the outlet's own program.
+    pub operator: Option<String>,
 }
 
 struct Row {
@@ -29,6 +31,7 @@ struct Row {
     taken_at: Timestamp,
     state: String,
     paper_no: Option<String>,
+    operator: Option<String>,
 }
 
 impl Row {
@@ -40,6 +43,7 @@ impl Row {
             taken_at: self.taken_at,
             state: state(&self.state)?,
             paper_no: self.paper_no,
+            operator: self.operator,
         })
     }
 }
@@ -60,8 +64,11 @@ pub async fn taken_since(
 ) -> Result<Vec<OutletLine>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT payment_id, plate, amount, taken_at, state, coalesce(receipt_no, titip_no) AS paper_no FROM payment
-         WHERE agent_id = $1 AND payment_id >= $2 AND taken_at >= $3 ORDER BY payment_id DESC LIMIT $4",
+        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no,
+                coalesce(m.full_name, m.username) AS operator
+         FROM payment p LEFT JOIN drawer_payment l USING (payment_id) LEFT JOIN drawer d USING (drawer_id)
+         LEFT JOIN person m ON m.person_id = d.person_id
+         WHERE p.agent_id = $1 AND p.payment_id >= $2 AND p.taken_at >= $3 ORDER BY p.payment_id DESC LIMIT $4",
         agent.0,
         PaymentId::earliest_of(since - CLOCKS_DIFFER).0,
         since,
@@ -83,8 +90,11 @@ pub async fn open_of(
 ) -> Result<Vec<OutletLine>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no
+        "SELECT p.payment_id, p.plate, p.amount, p.taken_at, p.state, coalesce(p.receipt_no, p.titip_no) AS paper_no,
+                coalesce(m.full_name, m.username) AS operator
          FROM payment_work w JOIN payment p ON p.payment_id = w.payment_id
+         LEFT JOIN drawer_payment l ON l.payment_id = p.payment_id LEFT JOIN drawer d USING (drawer_id)
+         LEFT JOIN person m ON m.person_id = d.person_id
          WHERE p.agent_id = $1 ORDER BY p.payment_id DESC LIMIT $2",
         agent.0,
         limit
@@ -161,4 +171,43 @@ pub async fn owed_to_citizen(
     )
     .fetch_optional(connection)
     .await
+}
+
+/// How far a payment's first event may stand from its id: they are made one after the other by one program.
+const SOON: chrono::TimeDelta = chrono::TimeDelta::days(1);
+
+/// The outlet that took a payment's cash, and the person who did: the actor of the payment's first event, which was
+/// written with it and never changes. None when the outlet's own program paid.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn taken_by(
+    connection: &mut PgConnection,
+    (agent, id): (AgentId, PaymentId),
+) -> Result<(String, Option<String>), sqlx::Error> {
+    let began = began_at(id);
+    // Found by its subject, within the months that the id can lie in: never by walking through the log.
+    let row = sqlx::query!(
+        "WITH began AS MATERIALIZED (
+           SELECT event_id, actor FROM audit_event
+           WHERE subject = $2 AND action = 'payment' AND event_id >= $3 AND event_id < $4)
+         SELECT a.name, p.full_name AS \"full_name?\", p.username AS \"username?\" FROM agent a
+         LEFT JOIN person p ON p.username =
+           (SELECT CASE WHEN actor LIKE 'person:%' THEN substr(actor, 8) END FROM began ORDER BY event_id LIMIT 1)
+         WHERE a.agent_id = $1",
+        agent.0,
+        id.0,
+        PaymentId::earliest_of(began - CLOCKS_DIFFER).0,
+        PaymentId::earliest_of(began + SOON).0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((row.name, row.full_name.or(row.username)))
+}
+
+/// When an id was made, by the clock that made it.
+fn began_at(id: PaymentId) -> Timestamp {
+    let at = id.0.get_timestamp().map(|at| at.to_unix());
+    let at = at.and_then(|(s, ns)| Timestamp::from_timestamp(i64::try_from(s).ok()?, ns));
+    at.unwrap_or_default()
 }

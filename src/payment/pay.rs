@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-use super::begin::{BeginJob, BeginReply, HostDown, Stored, StoredOutcome};
+use super::begin_job::{BeginJob, BeginReply, HostDown, Stored, StoredOutcome, Till};
 use super::begin_store;
 use super::change::{After, Change, Mover};
 use super::event::Event;
@@ -31,6 +31,8 @@ pub struct PayRequest {
     pub lookup_id: LookupId,
     /// What the citizen handed over: the quote's total.
     pub amount: Rupiah,
+    /// Where the cash goes.
+    pub till: Till,
 }
 
 /// A payment, and whether the key had been used before.
@@ -71,6 +73,7 @@ impl Payments {
                 }
                 Ok(BeginReply::HostDown(HostDown::Breaker)) => return Err(PayError::HostDown),
                 Ok(BeginReply::HostDown(HostDown::EndOfDay)) => return Err(PayError::EndOfDay),
+                Ok(BeginReply::DrawerClosed) => return Err(PayError::DrawerClosed),
                 Err(JournalError::Lost | JournalError::Overloaded) => return Err(PayError::TryAgain),
                 Err(JournalError::Refused(why)) => return Err(PayError::Broken(why)),
             }
@@ -98,6 +101,7 @@ impl Payments {
             taken_at: bapenda.with_nanosecond(0).unwrap_or(bapenda),
             not_after: [self.not_after(bapenda), self.not_after(jasa_raharja)],
             host_down: self.host_down(),
+            till: request.till,
             at: self.clock.now(),
         }
     }

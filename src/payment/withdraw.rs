@@ -3,8 +3,8 @@
 //! "It never arrived" is a statement about the past only: a copy may still be on its way. Giving it up takes the key, so
 //! that whatever arrives later finds it taken and pays nothing.
 
-use super::begin::BusinessRefusal;
-use super::begin::StoredOutcome;
+use super::begin_job::StoredOutcome;
+use super::refusal::BusinessRefusal;
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments, begin_store};
 use crate::agents::Agent;

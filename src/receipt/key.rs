@@ -93,6 +93,12 @@ impl VerifyingKey {
         pem("PUBLIC KEY", &[&prefix, self.0.as_slice()].concat())
     }
 
+    /// The bare 32 bytes in base64, as browsers import a key.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(&self.0)
+    }
+
     /// True when `signature` (base64, standard) is this key's over `text`.
     #[must_use]
     pub fn signed(&self, text: &[u8], signature: &str) -> bool {

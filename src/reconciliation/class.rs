@@ -73,6 +73,26 @@ impl Class {
         }
     }
 
+    /// What it means, in plain words for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Matched => "cocok",
+            Self::Expected => "masih ditunggu",
+            Self::MissingUpstream => "ada di sini, tidak ada di berkas",
+            Self::MissingHere => "ada di berkas, tidak ada di sini",
+            Self::Amount => "jumlah berbeda",
+            Self::Beneficiary => "penerima berbeda",
+            Self::Period => "masa pajak berbeda",
+            Self::Duplicate => "baris berulang",
+            Self::Ambiguous => "dapat milik lebih dari satu",
+            Self::ReversedThere => "dibatalkan di sana",
+            Self::ChangedAfterPayment => "berubah setelah dibayar",
+            Self::DoubtResolved => "keraguan yang diselesaikan berkas",
+            Self::LateSuccess => "dibukukan setelah ditolak",
+        }
+    }
+
     /// The class of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

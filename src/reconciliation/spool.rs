@@ -19,15 +19,28 @@ impl SpoolDir {
         Self(if configured.is_empty() { std::env::temp_dir() } else { Path::new(configured).to_owned() })
     }
 
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// A new spool, for this process alone.
     ///
     /// # Errors
     /// [`io::Error`] when no file can be made there.
     pub(crate) fn open(&self) -> io::Result<Spool> {
+        Ok(Spool { file: self.file()?, len: 0 })
+    }
+
+    /// A file without a name, for this process alone.
+    ///
+    /// # Errors
+    /// [`io::Error`] when no file can be made there.
+    pub fn file(&self) -> io::Result<File> {
         let path = self.0.join(format!("samsat-night-{}", uuid::Uuid::now_v7().simple()));
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         std::fs::remove_file(&path)?;
-        Ok(Spool { file, len: 0 })
+        Ok(file)
     }
 }
 

@@ -4,12 +4,14 @@
 //! are computed by the database, signatures checked row by row, no table is ever held in memory; each broken invariant
 //! names its first offender. It believes no stored total and shares no arithmetic with the code that wrote the rows.
 //!
-//! Numbers are those of the design's list of invariants; 16 to 18 are ours: what hosts signed verifies, what is booked is
-//! proven by signed bytes, and the database still refuses what it must. Number 10 has no rows yet.
+//! Numbers are those of the design's list of invariants; 16 to 20 are ours: what hosts signed verifies, what is booked is
+//! proven by signed bytes, the database still refuses what it must, drawers close at nothing, and top-ups are those that
+//! were asked for. Number 10 has no rows yet.
 
 mod authority;
 mod books;
 mod cases;
+mod drawers;
 mod evidence;
 mod floats;
 mod fresh;
@@ -120,6 +122,7 @@ pub async fn verify(connection: &mut PgConnection, keys: &VerifyKeys) -> Result<
     checks.extend(evidence::check(&mut snapshot, keys).await?);
     checks.extend(fresh::check(&mut snapshot).await?);
     checks.extend(settings::check(&mut snapshot).await?);
+    checks.extend(drawers::check(&mut snapshot).await?);
     snapshot.rollback().await?;
     checks.sort_by_key(|check| check.invariant);
     Ok(Report { holds: checks.iter().all(|check| check.holds), checks, seconds: began.elapsed().as_secs() })

@@ -6,7 +6,7 @@ use super::Check;
 use crate::db::MIGRATOR;
 
 /// Tables whose rows are history.
-const APPEND_ONLY: [&str; 15] = [
+const APPEND_ONLY: [&str; 18] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -22,10 +22,13 @@ const APPEND_ONLY: [&str; 15] = [
     "night_input",
     "night_line",
     "night_matched",
+    "cash_entry",
+    "drawer_payment",
+    "topup_proof",
 ];
 
 /// Triggers without which a row could be changed or a hold resolved in part.
-const TRIGGERS: [(&str, &str); 21] = [
+const TRIGGERS: [(&str, &str); 27] = [
     ("transfer", "transfer_append_only"),
     ("transfer", "transfer_no_truncate"),
     ("transfer", "transfer_resolution_adds_up"),
@@ -47,10 +50,16 @@ const TRIGGERS: [(&str, &str); 21] = [
     ("booking", "booking_append_only"),
     ("agent_float", "float_seq_grows"),
     ("proposal", "proposal_is_fixed"),
+    ("cash_entry", "cash_entry_append_only"),
+    ("cash_entry", "cash_entry_into_open_drawer"),
+    ("drawer", "drawer_closes_once"),
+    ("drawer_payment", "drawer_payment_append_only"),
+    ("topup_proof", "topup_proof_append_only"),
+    ("topup_request", "topup_request_answered_once"),
 ];
 
 /// Unique indexes by which exactly once is exact.
-const UNIQUE: [&str; 17] = [
+const UNIQUE: [&str; 22] = [
     "transfer_pkey",
     "transfer_resolved_once",
     "idempotency_key_pkey",
@@ -68,10 +77,15 @@ const UNIQUE: [&str; 17] = [
     "night_matched_pkey",
     "settlement_file_pkey",
     "settlement_claim_line",
+    "drawer_one_open",
+    "drawer_payment_pkey",
+    "cash_entry_taken_once",
+    "topup_request_proof_once",
+    "topup_request_deposit_once",
 ];
 
 /// Constraints that keep a balance or a decision honest.
-const CONSTRAINTS: [&str; 8] = [
+const CONSTRAINTS: [&str; 13] = [
     "transfer_amount_positive",
     "transfer_two_accounts",
     "transfer_available_not_negative",
@@ -80,6 +94,11 @@ const CONSTRAINTS: [&str; 8] = [
     "proposal_two_people",
     "payment_id_ends_in_zero",
     "leg_reference_of_payment",
+    "cash_entry_amount_positive",
+    "cash_entry_accounts_of_code",
+    "drawer_count_adds_up",
+    "drawer_variance_has_reason",
+    "topup_proof_is_its_hash",
 ];
 
 pub(super) async fn check(connection: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {

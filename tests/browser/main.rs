@@ -18,6 +18,7 @@ mod stage;
 mod tab;
 
 mod badline;
+mod day;
 mod doubt;
 mod looks;
 mod paper;

@@ -52,3 +52,32 @@ async fn anybody_can_check_a_receipt_and_a_tampered_one_is_refused() {
     citizen.says("TIDAK SAH").await;
     citizen.is_clean();
 }
+
+#[tokio::test]
+async fn with_the_server_stopped_a_receipt_is_checked_on_the_device_and_a_tampered_one_is_refused() {
+    let Some(mut stage) = Stage::set().await else { return };
+    let siti = stage.at_counter("siti", Device::Phone).await;
+    siti.sells(&stage.world.vehicle()).await;
+    siti.says("LUNAS").await;
+    siti.presses("Cetak Bukti Lunas").await;
+    siti.says("BUKTI LUNAS").await;
+    let payload = payload(&siti).await;
+    let citizen = Tab::of(&stage.browser, Device::Phone, &siti.base).await;
+    citizen.opens("/verify").await;
+    citizen.asks("await navigator.serviceWorker.ready.then(() => true)").await.expect("the page is kept");
+    drop(siti);
+    stage.world.stop().await;
+    citizen.fills("Teks bertanda tangan", &payload).await;
+    citizen.presses("Periksa").await;
+    citizen.says("BUKTI LUNAS ASLI").await;
+    citizen.says("status pembatalan belum diperiksa").await;
+    citizen.fills("Teks bertanda tangan", &tampered(&payload)).await;
+    citizen.presses("Periksa").await;
+    citizen.says("TIDAK SAH").await;
+    // The page itself is there without a server too, once it has been opened.
+    citizen.opens("/verify").await;
+    citizen.fills("Teks bertanda tangan", &payload).await;
+    citizen.presses("Periksa").await;
+    citizen.says("BUKTI LUNAS ASLI").await;
+    citizen.is_clean();
+}

@@ -84,6 +84,8 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/v1/reconciliations/{date}", For::Readers, 200),
         route(Method::GET, "/v1/reconciliations/{date}/items", For::Readers, 200),
         route(Method::GET, "/v1/reconciliations/{date}/export.csv", For::Readers, 200),
+        route(Method::GET, "/v1/reconciliations/{date}/export.xlsx", For::Readers, 200),
+        route(Method::GET, "/v1/reconciliations/{date}/export.pdf", For::Readers, 200),
     ]
 }
 
@@ -359,7 +361,7 @@ async fn each_reading_by_a_person_is_an_audit_event_and_no_reading_by_an_agent_i
             assert_eq!(readings(world, actor, action, *subject).await, before + 1, "{path} by {actor}");
         }
     }
-    for path in ["", "/items", "/export.csv"] {
+    for path in ["", "/items", "/export.csv", "/export.xlsx", "/export.pdf"] {
         let path = format!("/v1/reconciliations/{}{path}", thing.date);
         let all = "SELECT count(*) FROM audit_event WHERE actor = 'person:auditor.uji'";
         let before = world.count(all).await;

@@ -1,13 +1,14 @@
 //! The database itself refuses what the code must never do: history that changes, holds resolved twice, floats below
 //! zero, a second lock, a number used again, one person for two.
 
+use samsat_gateway::agents::Role;
 use samsat_gateway::db;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::support::World;
 
 /// Tables whose rows are history.
-const HISTORY: [&str; 15] = [
+const HISTORY: [&str; 18] = [
     "transfer",
     "audit_event",
     "lookup",
@@ -23,6 +24,9 @@ const HISTORY: [&str; 15] = [
     "night_line",
     "night_matched",
     "settlement_resolution",
+    "cash_entry",
+    "drawer_payment",
+    "topup_proof",
 ];
 
 /// A world with a row in every table that a day fills.
@@ -34,6 +38,10 @@ async fn a_day() -> World {
     world.fault("BAPENDA", "payment", "hang_after_booking");
     assert_eq!(world.agent().pays(&quote).await.state(), "in_doubt");
     world.no_faults();
+    let supervisor = world.staff(0, "penyelia.uji", Role::Penyelia).await;
+    let drawer = world.opens_drawer(&supervisor, 100_000).await;
+    world.sells_into(&supervisor, drawer).await;
+    world.asks_topup(&supervisor, 1_000_000).await;
     let today = world.clock.today();
     for host in ["BAPENDA", "JASA_RAHARJA"] {
         world.mock.close_day(&today.to_string(), host).unwrap();
@@ -43,7 +51,7 @@ async fn a_day() -> World {
 }
 
 /// Runs a statement that must be refused, and tells by what: the constraint's name, else the SQLSTATE.
-async fn refused(connection: &mut PgConnection, sql: &str) -> String {
+pub(crate) async fn refused(connection: &mut PgConnection, sql: &str) -> String {
     let mut transaction = connection.begin().await.unwrap();
     let error = match transaction.execute(AssertSqlSafe(sql.to_owned())).await {
         Ok(done) => panic!("taken ({} rows): {sql}", done.rows_affected()),

@@ -10,9 +10,10 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use crate::support::World;
 
 /// Tables that grow with every payment or lookup.
-const GROWING: [&str; 11] = [
+const GROWING: [&str; 12] = [
     "audit_event",
     "booking",
+    "drawer_payment",
     "evidence",
     "idempotency_key",
     "lookup",
@@ -25,13 +26,16 @@ const GROWING: [&str; 11] = [
 ];
 
 /// Files whose statements stand on the way of a request or of the resolver.
-const HOT: [&str; 10] = [
+const HOT: [&str; 13] = [
     "src/agents/store.rs",
     "src/audit/mod.rs",
+    "src/drawer/store.rs",
     "src/ledger/store.rs",
     "src/lookup/store.rs",
     "src/payment/begin_store.rs",
     "src/payment/case_store.rs",
+    "src/payment/day_store.rs",
+    "src/payment/outlet_store.rs",
     "src/payment/settle_store.rs",
     "src/payment/store.rs",
     "src/payment/view.rs",

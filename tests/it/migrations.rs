@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use samsat_gateway::agents::Role;
 use samsat_gateway::db::DbError;
 use samsat_gateway::http::{Gateway, StartError};
 use samsat_gateway::{MIGRATOR, db};
@@ -30,6 +31,11 @@ async fn a_day() -> World {
     world.agent().send(reqwest::Method::GET, &receipt, &[("accept", "text/html")], None).await;
     world.agent().asks(&world.of_case("NOT_FOUND", 0)).await;
     world.cashier(0, "siti").await.signs_in().await;
+    let supervisor = world.staff(0, "penyelia.uji", Role::Penyelia).await;
+    let drawer = world.opens_drawer(&supervisor, 100_000).await;
+    world.sells_into(&supervisor, drawer).await;
+    world.closes_drawer(&supervisor, drawer, -10_000).await;
+    world.asks_topup(&supervisor, 1_000_000).await;
     world.take_back(&paid.id()).await;
     let today = world.clock.today();
     for host in ["BAPENDA", "JASA_RAHARJA"] {

@@ -18,7 +18,7 @@ use crate::http::body::{JsonBody, PathOf, QueryOf, idempotency_key, page};
 use crate::http::edge::HostsTook;
 use crate::http::problem::{Problem, ProblemBody, Retry};
 use crate::payment::{
-    BusinessRefusal, Filter, PayAnswer, PayError, PayRequest, PaymentView, StateName, views,
+    BusinessRefusal, Filter, PayAnswer, PayError, PayRequest, PaymentView, StateName, Till, views,
 };
 
 /// A wish to pay.
@@ -41,7 +41,7 @@ pub struct PaymentRequest {
     (status = 201, body = PaymentView, description = "Confirmed"), (status = 202, body = PaymentView, description = "Open"),
     (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
-    (status = 422, description = "A refused payment, or a problem"), (status = 500, body = ProblemBody),
+    (status = 422, description = "A refused payment, or a problem: `KEY_REUSED`, `QUOTE_EXPIRED`, `AMOUNT_DIFFERS`, `FLOAT_INSUFFICIENT`, `DAILY_LIMIT`, `EXPOSURE_LIMIT`, `WITHDRAWN`"), (status = 500, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
 pub async fn create(
     State(app): State<App>,
@@ -52,7 +52,8 @@ pub async fn create(
     let key = idempotency_key(&headers)?;
     let amount = Rupiah::new(request.amount).map_err(|e| Problem::bad_request(e.to_string()))?;
     let actor = agent.actor();
-    let request = PayRequest { agent, actor, key, lookup_id: LookupId(request.lookup_id), amount };
+    let lookup_id = LookupId(request.lookup_id);
+    let request = PayRequest { agent, actor, key, lookup_id, amount, till: Till::Own };
     // A task of its own, awaited but not owned: when the client goes, the payment goes on.
     let (payments, asked) = (app.payments.clone(), request.clone());
     let task = app.tasks.spawn(async move { payments.pay(&asked).await });
@@ -137,6 +138,12 @@ impl From<PayError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "END_OF_DAY", Retry::SameKey, detail)
                     .retry_after(60)
             }
+            PayError::DrawerClosed => Self::new(
+                StatusCode::CONFLICT,
+                "DRAWER_CLOSED",
+                Retry::SameKey,
+                "the operator has no drawer open: take no money",
+            ),
             PayError::TryAgain => Self::try_again(),
             PayError::Broken(why) => {
                 tracing::error!(why, "a payment is broken");
@@ -149,29 +156,26 @@ impl From<PayError> for Problem {
 
 fn refused(refusal: BusinessRefusal) -> Problem {
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
-    let (status, code, detail) = match refusal {
-        BusinessRefusal::QuoteExpired => {
-            (unprocessable, "QUOTE_EXPIRED", "the quote has expired: look the vehicle up again")
-        }
-        BusinessRefusal::AmountDiffers => {
-            (unprocessable, "AMOUNT_DIFFERS", "the amount is not the quote's total")
-        }
+    let (status, detail) = match refusal {
+        BusinessRefusal::QuoteExpired => (unprocessable, "the quote has expired: look the vehicle up again"),
+        BusinessRefusal::AmountDiffers => (unprocessable, "the amount is not the quote's total"),
         BusinessRefusal::AlreadyPaid => {
-            (StatusCode::CONFLICT, "ALREADY_PAID", "this period has been paid here: return the money")
+            (StatusCode::CONFLICT, "this period has been paid here: return the money")
         }
-        BusinessRefusal::VehicleBusy => (
-            StatusCode::CONFLICT,
-            "VEHICLE_BUSY",
-            "another payment for this vehicle is open: return the money",
+        BusinessRefusal::VehicleBusy => {
+            (StatusCode::CONFLICT, "another payment for this vehicle is open: return the money")
+        }
+        BusinessRefusal::FloatInsufficient => (unprocessable, "the float does not cover the payment"),
+        BusinessRefusal::DailyLimit => {
+            (unprocessable, "the payment would pass what this agent may take in a day: return the money")
+        }
+        BusinessRefusal::ExposureLimit => (
+            unprocessable,
+            "too much that this agent has taken is open still: return the money until some of it is settled",
         ),
-        BusinessRefusal::FloatInsufficient => {
-            (unprocessable, "FLOAT_INSUFFICIENT", "the float does not cover the payment")
-        }
-        BusinessRefusal::Withdrawn => {
-            (unprocessable, "WITHDRAWN", "the outlet gave this payment up before it arrived")
-        }
+        BusinessRefusal::Withdrawn => (unprocessable, "the outlet gave this payment up before it arrived"),
     };
-    Problem::new(status, code, Retry::NewKey, detail)
+    Problem::new(status, refusal.as_str(), Retry::NewKey, detail)
 }
 
 /// Ends a payment, only when no copy of it can be booked any more.

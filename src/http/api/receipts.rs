@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,9 +14,10 @@ use crate::domain::{BusinessDate, Plate, rfc3339_wib};
 use crate::http::App;
 use crate::http::auth::{AsOfficer, Caller};
 use crate::http::body::{JsonBody, PathOf, QueryOf, page};
-use crate::http::page::ReceiptPage;
-use crate::http::problem::{Problem, ProblemBody, Retry};
-use crate::payment::{self, Scope, StateName};
+use crate::http::paper::{self, Form, Wanted};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::paper::{Status, Width};
+use crate::payment::{self, Scope};
 use crate::receipt::{self, Facts, Filter, Kind, StoredReceipt};
 
 /// One line on a receipt, rupiah.
@@ -47,6 +48,10 @@ pub struct ReceiptBody {
     status: Status,
     /// Copies printed so far.
     copy_no: i64,
+    /// Name of the outlet that took the cash.
+    outlet: String,
+    /// Who took it there; null when the outlet's own program paid through this API.
+    operator: Option<String>,
     lines: Vec<ReceiptLine>,
     /// What is signed, in the clear.
     facts: Facts,
@@ -54,53 +59,42 @@ pub struct ReceiptBody {
     payload: String,
     /// Its last part.
     signature: String,
+    /// For the citizen: opens the check of this receipt. The payload stands behind `#`, where no server sees it.
+    link: String,
 }
 
-/// What a receipt is worth now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
-    /// The tax is paid.
-    Paid,
-    /// It is not: the cash must come back.
-    NotPaid,
-    /// It was paid and taken back.
-    Revoked,
-    /// The outcome is open.
-    Open,
-    /// No such receipt stands in our books.
-    Unknown,
+/// How a receipt is printed.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct PaperQuery {
+    /// The paper: `58` or `80` (a roll, millimetres), `a5`. HTML and PDF are A5 by default, ESC/POS 58 mm.
+    #[param(inline)]
+    paper: Option<Width>,
 }
 
-/// What a payment in that state is worth to who holds a paper.
-#[must_use]
-pub const fn status_of(state: StateName) -> Status {
-    match state {
-        StateName::Held | StateName::InDoubt | StateName::IntegrityHold | StateName::Reversing => {
-            Status::Open
-        }
-        StateName::Confirmed => Status::Paid,
-        StateName::Refused => Status::NotPaid,
-        StateName::Reversed => Status::Revoked,
-    }
-}
-
-/// One receipt: an agent's own, or any for officers and auditors. JSON, or HTML to print.
+/// One receipt: an agent's own, or any for officers and auditors. JSON, HTML to print, PDF/A-2a, or ESC/POS, by `Accept`.
+/// Each but JSON is one more printed copy.
 ///
 /// # Errors
-/// `404` for what does not exist or is another's, `406` for a representation that is not offered.
-#[utoipa::path(get, path = "/v1/receipts/{receipt_no}", security(("bearer" = [])), params(("receipt_no" = String, Path)),
-    responses((status = 200, body = ReceiptBody, description = "application/json, or text/html to print"),
-    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 406, body = ProblemBody)))]
+/// `400` for a paper that is not known or not for that printer, `404` for what does not exist or is another's, `406` for a
+/// representation that is not offered.
+#[utoipa::path(get, path = "/v1/receipts/{receipt_no}", security(("bearer" = [])),
+    params(("receipt_no" = String, Path), PaperQuery),
+    responses((status = 200, description = "By `Accept`: application/json when nothing else is preferred", content(
+        (ReceiptBody = "application/json"), (String = "text/html"), (Vec<u8> = "application/pdf"),
+        (Vec<u8> = "application/vnd.escpos"))),
+    (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 406, body = ProblemBody)))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
     PathOf(receipt_no): PathOf<String>,
+    QueryOf(query): QueryOf<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let scope = caller.scope()?;
-    let html = wants_html(&headers)?;
+    let form = Form::accepted(&headers)?;
     let mut connection = app.db.requests.acquire().await?;
     let stored = receipt::find(&mut connection, &receipt_no).await?.filter(|stored| may_see(scope, stored));
     let stored = stored.ok_or_else(Problem::not_found)?;
@@ -112,21 +106,14 @@ pub async fn show(
         json!({"receipt_no": receipt_no}),
     )
     .await?;
-    if html {
-        return print(&mut connection, &app, stored).await?.render();
-    }
-    Ok(Json(body(&mut connection, &app, stored).await?).into_response())
-}
-
-/// One more copy of a receipt, as a page.
-async fn print(
-    connection: &mut PgConnection,
-    app: &App,
-    stored: StoredReceipt,
-) -> Result<ReceiptPage, Problem> {
-    let copy_no = receipt::count_copy(connection, &stored.receipt_no, app.clock.now()).await?;
-    let body = body(connection, app, StoredReceipt { copies: i64::from(copy_no), ..stored }).await?;
-    Ok(ReceiptPage::of(app, &body.facts, &body.lines, (body.status, body.copy_no), &body.payload))
+    let mut response = match form {
+        Form::Json => Json(body(&mut connection, &app, stored).await?).into_response(),
+        Form::Html | Form::Pdf | Form::EscPos => {
+            paper::print(&mut connection, &app, &stored, Wanted { form, width: query.paper }, None).await?
+        }
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 /// One more copy of a receipt within scope, for whoever has no API: another's looks like none.
@@ -134,12 +121,13 @@ pub(in crate::http) async fn printed(
     app: &App,
     scope: Scope,
     receipt_no: &str,
+    wanted: Wanted,
 ) -> Result<Option<Response>, Problem> {
     let mut connection = app.db.requests.acquire().await?;
     let stored = receipt::find(&mut connection, receipt_no).await?.filter(|stored| may_see(scope, stored));
     let Some(stored) = stored else { return Ok(None) };
     let back = format!("/bayar/{}", stored.payment_id);
-    print(&mut connection, app, stored).await?.at_counter(back).render().map(Some)
+    paper::print(&mut connection, app, &stored, wanted, Some(back)).await.map(Some)
 }
 
 fn may_see(scope: Scope, stored: &StoredReceipt) -> bool {
@@ -147,19 +135,6 @@ fn may_see(scope: Scope, stored: &StoredReceipt) -> bool {
         Scope::All => true,
         Scope::Agent(agent) => agent == stored.agent_id,
     }
-}
-
-fn wants_html(headers: &HeaderMap) -> Result<bool, Problem> {
-    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
-    for range in accept.split(',') {
-        match range.split(';').next().unwrap_or_default().trim() {
-            "application/json" | "application/*" | "*/*" | "" => return Ok(false),
-            "text/html" | "text/*" => return Ok(true),
-            _ => {}
-        }
-    }
-    let detail = "receipts are offered as application/json and text/html";
-    Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", Retry::Never, detail))
 }
 
 async fn body(
@@ -173,6 +148,8 @@ async fn body(
     })?;
     let payment = app.payments.view(Scope::All, stored.payment_id).await?;
     let lines = lines(connection, (stored.payment_id, stored.kind)).await?;
+    let (outlet, operator) = payment::taken_by(connection, (stored.agent_id, stored.payment_id)).await?;
+    let link = format!("{}/verify#{}", app.config.public_url(), stored.payload);
     let signature =
         stored.payload.rsplit_once('.').map(|(_, signature)| signature.to_owned()).unwrap_or_default();
     Ok(ReceiptBody {
@@ -180,12 +157,15 @@ async fn body(
         kind: stored.kind,
         payment_id: stored.payment_id.0,
         issued_at: rfc3339_wib(stored.issued_at),
-        status: payment.map_or(Status::Unknown, |payment| status_of(payment.state)),
+        status: payment.map_or(Status::Unknown, |payment| Status::of(payment.state)),
         copy_no: stored.copies,
+        outlet,
+        operator,
         lines,
         facts,
         payload: stored.payload,
         signature,
+        link,
     })
 }
 
@@ -344,6 +324,6 @@ pub async fn checked(app: &App, payload: &str) -> Result<VerifyBody, Problem> {
         Some(stored) => app.payments.view(Scope::All, stored.payment_id).await?,
         None => None,
     };
-    let status = status.map_or(Status::Unknown, |payment| status_of(payment.state));
+    let status = status.map_or(Status::Unknown, |payment| Status::of(payment.state));
     Ok(VerifyBody { valid: true, status, receipt: Some(facts) })
 }

@@ -1,5 +1,7 @@
 //! `/v1/reconciliations`: what the night published, for officers and auditors.
 
+use std::io::Seek;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -7,6 +9,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 
 use super::note_reading;
 use crate::domain::BusinessDate;
@@ -14,8 +18,9 @@ use crate::http::App;
 use crate::http::auth::{AsOfficer, Caller};
 use crate::http::body::{PathOf, QueryOf, page};
 use crate::http::problem::{Problem, ProblemBody};
+use crate::reconciliation::SpoolDir;
 use crate::reconciliation::class::Class;
-use crate::reconciliation::reading::{self, EXPORT_HEAD, Line, Wanted};
+use crate::reconciliation::reading::{self, EXPORT_HEAD, LISTED_MAX, Line, Wanted, Workbook};
 use crate::reconciliation::report::Report;
 
 async fn run_of(
@@ -131,4 +136,82 @@ pub async fn export_csv(
     let headers =
         [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// A date's run as a workbook: a summary, and every line.
+///
+/// # Errors
+/// `404` when none was published.
+#[utoipa::path(get, path = "/v1/reconciliations/{date}/export.xlsx", security(("bearer" = [])), params(("date" = String, Path)),
+    responses((status = 200, description = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+pub async fn export_xlsx(
+    State(app): State<App>,
+    caller: AsOfficer,
+    PathOf(date): PathOf<BusinessDate>,
+) -> Result<Response, Problem> {
+    let run = run_of(&app, caller, date, "exported reconciliation").await?;
+    let file = workbook(&app, &run).await?;
+    let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut piece = Vec::with_capacity(64 * 1024);
+        let read = file.read_buf(&mut piece).await?;
+        Ok::<_, std::io::Error>((read > 0).then_some((piece, file)))
+    });
+    let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet".to_owned();
+    let name = format!("attachment; filename=\"rekonsiliasi-{date}.xlsx\"");
+    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// A date's run as minutes for the file: PDF/A.
+///
+/// # Errors
+/// `404` when none was published.
+#[utoipa::path(get, path = "/v1/reconciliations/{date}/export.pdf", security(("bearer" = [])), params(("date" = String, Path)),
+    responses((status = 200, description = "application/pdf"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+pub async fn export_pdf(
+    State(app): State<App>,
+    caller: AsOfficer,
+    PathOf(date): PathOf<BusinessDate>,
+) -> Result<Response, Problem> {
+    let run = run_of(&app, caller, date, "exported reconciliation").await?;
+    let mut connection = app.db.requests.acquire().await?;
+    let breaks = reading::breaks(&mut connection, run.run_id, LISTED_MAX).await?;
+    drop(connection);
+    let now = app.clock.now();
+    let draw = move || reading::minutes(&run, &breaks, now);
+    let file = spawn_blocking(draw).await.map_err(not_written)?.map_err(not_written)?;
+    let name = format!("attachment; filename=\"rekonsiliasi-{date}.pdf\"");
+    let headers = [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, file).into_response())
+}
+
+/// Written off the requests' threads: a million lines take seconds.
+async fn workbook(app: &App, run: &Report) -> Result<tokio::fs::File, Problem> {
+    let spools = SpoolDir::new(&app.config.night.spool_dir);
+    let mut book = Workbook::begin(run, &spools).map_err(not_written)?;
+    let mut after = 0;
+    loop {
+        let mut connection = app.db.requests.acquire().await?;
+        let lines = reading::export_lines(&mut connection, run.run_id, after).await?;
+        drop(connection);
+        let Some(last) = lines.last() else { break };
+        after = last.ordinal;
+        let add = move || lines.iter().try_for_each(|line| book.add(&line.line)).map(|()| book);
+        book = spawn_blocking(add).await.map_err(not_written)?.map_err(not_written)?;
+    }
+    let finish = move || {
+        let mut file = spools.file()?;
+        book.finish(&file).map_err(std::io::Error::other)?;
+        file.rewind()?;
+        Ok::<_, std::io::Error>(file)
+    };
+    let file = spawn_blocking(finish).await.map_err(not_written)?.map_err(not_written)?;
+    Ok(tokio::fs::File::from_std(file))
+}
+
+fn not_written(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "an export cannot be written");
+    Problem::internal()
 }

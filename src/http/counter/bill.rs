@@ -14,6 +14,7 @@ use super::{Frame, Sorry, home, page, see};
 use crate::domain::{
     AgentId, BillLine, BusinessDate, ChassisLast5, LookupId, Plate, Rupiah, Timestamp, wib_hour,
 };
+use crate::drawer;
 use crate::http::App;
 use crate::http::body::PathOf;
 use crate::http::page::{line_name, receiver_name};
@@ -198,6 +199,10 @@ struct BillPage {
     warning: Option<&'static str>,
     /// The float does not bear it.
     float_short: bool,
+    /// A cap of the outlet does not allow it.
+    over_cap: Option<&'static str>,
+    /// Cash may not be taken before the drawer is open.
+    no_drawer: bool,
     /// This outlet's own payment for the vehicle, open or paid.
     own_payment: Option<Uuid>,
     cash: String,
@@ -230,12 +235,17 @@ async fn shown(
     let mut connection = app.db.requests.acquire().await?;
     let float = crate::ledger::float_view(&mut connection, outlet.agent_id).await?;
     let own = payment::own_for_vehicle(&mut connection, outlet.agent_id, &lookup.plate).await?;
+    let now = app.upstream.host(crate::domain::Authority::Bapenda).now();
+    let over_cap = payment::over_cap(&mut connection, outlet.agent_id, (lookup.total, now)).await?;
+    let drawer = drawer::open_of(&mut connection, at.session.operator.person_id).await?;
     drop(connection);
     let template = BillPage {
         frame: Frame::of(at),
-        bill: Bill::of(lookup, app.upstream.host(crate::domain::Authority::Bapenda).now()),
+        bill: Bill::of(lookup, now),
         warning: home::warning(app, outlet.active),
         float_short: float.available < lookup.total.get(),
+        over_cap: over_cap.map(|refusal| words(refusal.as_str()).sentence),
+        no_drawer: drawer.is_none(),
         own_payment: own.map(|id| id.0),
         cash,
         refused,

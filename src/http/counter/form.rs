@@ -34,10 +34,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Sent<T> {
         let members: Map<String, Value> =
             pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
         let token = members.get("csrf").and_then(Value::as_str).unwrap_or_default();
-        // A page for who is not signed in carries the device's token.
-        let secrets =
-            [cookie::SESSION, cookie::DEVICE].into_iter().filter_map(|name| cookie::read(&headers, name));
-        if !secrets.map(|secret| form_token(&secret)).any(|ours| same(&ours, token)) {
+        if !carries_ours(&headers, token) {
             return Err(stale());
         }
         serde_json::from_value(Value::Object(members))
@@ -46,11 +43,18 @@ impl<T: DeserializeOwned> FromRequest<App> for Sent<T> {
     }
 }
 
+/// True when a page of ours gave that token. One for who is not signed in carries the device's.
+pub(super) fn carries_ours(headers: &HeaderMap, token: &str) -> bool {
+    let secrets =
+        [cookie::SESSION, cookie::DEVICE].into_iter().filter_map(|name| cookie::read(headers, name));
+    secrets.map(|secret| form_token(&secret)).any(|ours| same(&ours, token))
+}
+
 fn same(ours: &str, theirs: &str) -> bool {
     verify_slices_are_equal(ours.as_bytes(), theirs.as_bytes()).is_ok()
 }
 
-fn stale() -> Sorry {
+pub(super) fn stale() -> Sorry {
     Problem::new(
         StatusCode::FORBIDDEN,
         "FORM_STALE",
@@ -61,7 +65,7 @@ fn stale() -> Sorry {
 }
 
 /// What the browser says about where a form comes from. One that says nothing must know the token.
-fn from_here(headers: &HeaderMap, public_url: &str) -> bool {
+pub(super) fn from_here(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return site == "same-origin";

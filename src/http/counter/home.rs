@@ -7,27 +7,30 @@ use axum::response::Response;
 
 use super::guard::AtCounter;
 use super::refusal::Words;
+use super::supervisor::{Sum, by_word};
 use super::{Frame, Sorry, page};
-use crate::domain::{Authority, PaymentId, Rupiah, wib_hour};
+use crate::domain::{Authority, PaymentId, PersonId, Rupiah, wib_hour};
+use crate::drawer;
 use crate::http::App;
-use crate::payment::{self, OutletLine, StateName};
+use crate::payment::{self, DaySum, OutletLine, StateName};
 
 /// Payments in one list.
 const LISTED_MAX: i64 = 100;
 
 /// A payment in a list.
 pub(super) struct Line {
-    payment_id: PaymentId,
-    plate: String,
-    amount: String,
-    at: String,
-    word: &'static str,
-    tone: &'static str,
-    receipt_no: Option<String>,
+    pub(super) payment_id: PaymentId,
+    pub(super) plate: String,
+    pub(super) amount: String,
+    pub(super) at: String,
+    pub(super) word: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) receipt_no: Option<String>,
+    pub(super) operator: Option<String>,
 }
 
 impl Line {
-    fn of(line: OutletLine) -> Self {
+    pub(super) fn of(line: OutletLine) -> Self {
         let (word, tone) = word(line.state);
         Self {
             payment_id: line.payment_id,
@@ -37,6 +40,7 @@ impl Line {
             word,
             tone,
             receipt_no: line.paper_no,
+            operator: line.operator,
         }
     }
 }
@@ -60,6 +64,8 @@ struct HomePage {
     plate: String,
     refused: Option<Words>,
     warning: Option<&'static str>,
+    /// Cash may not be taken before the drawer is open.
+    no_drawer: bool,
     open: Vec<Line>,
     float: String,
 }
@@ -83,12 +89,14 @@ pub(super) async fn shown(
     let mut connection = app.db.requests.acquire().await?;
     let float = crate::ledger::float_view(&mut connection, outlet.agent_id).await?;
     let open = payment::open_of(&mut connection, outlet.agent_id, LISTED_MAX).await?;
+    let drawer = drawer::open_of(&mut connection, at.session.operator.person_id).await?;
     drop(connection);
     let template = HomePage {
         frame: Frame::of(at),
         plate,
         refused,
         warning: warning(app, outlet.active),
+        no_drawer: drawer.is_none(),
         open: open.into_iter().map(Line::of).collect(),
         float: Rupiah::new(float.available).unwrap_or_default().to_string(),
     };
@@ -120,15 +128,34 @@ pub(super) fn warning(app: &App, active: bool) -> Option<&'static str> {
     }
 }
 
+/// Who took payments; none for the outlet's own program.
+type Who<'a> = Option<&'a (PersonId, String)>;
+
+/// Sums by who took the payments; nothing where that is one alone.
+fn by_operator(sums: &[DaySum]) -> Vec<(String, Vec<Sum>)> {
+    let mut groups: Vec<(Who<'_>, Vec<&DaySum>)> = vec![];
+    for sum in sums {
+        match groups.iter_mut().find(|(who, _)| *who == sum.operator.as_ref()) {
+            Some((_, own)) => own.push(sum),
+            None => groups.push((sum.operator.as_ref(), vec![sum])),
+        }
+    }
+    let name = |who: Who<'_>| who.map_or_else(|| "Lewat program gerai".to_owned(), |(_, name)| name.clone());
+    let several = groups.len() > 1;
+    let shown = groups.into_iter().filter(|_| several);
+    shown.map(|(who, own)| (name(who), by_word(&own))).collect()
+}
+
 #[derive(Template)]
 #[template(path = "counter/today.html")]
 struct TodayPage {
     frame: Frame,
     date: String,
     lines: Vec<Line>,
-    paid_count: usize,
-    paid_sum: String,
-    open_count: usize,
+    /// Over the whole day, by how payments stand.
+    sums: Vec<Sum>,
+    /// The same by who took them; only where that is more than one.
+    operators: Vec<(String, Vec<Sum>)>,
     cut_off: bool,
 }
 
@@ -141,18 +168,16 @@ pub(in crate::http) async fn today(State(app): State<App>, at: AtCounter) -> Res
     let agent = at.session.operator.outlet.agent_id;
     let mut connection = app.db.requests.acquire().await?;
     let mut payments = payment::taken_since(&mut connection, agent, date.begins_at(), LISTED_MAX + 1).await?;
+    let sums = payment::day_sums(&mut connection, agent, date.begins_at()).await?;
     drop(connection);
     let most = usize::try_from(LISTED_MAX).unwrap_or(usize::MAX);
     let cut_off = payments.len() > most;
     payments.truncate(most);
-    let paid = || payments.iter().filter(|payment| payment.state == StateName::Confirmed);
-    let sum = Rupiah::sum(paid().map(|payment| payment.amount));
     let template = TodayPage {
         frame: Frame::of(&at),
         date: date.long(),
-        paid_count: paid().count(),
-        paid_sum: sum.unwrap_or_default().to_string(),
-        open_count: payments.iter().filter(|payment| payment.state.is_open()).count(),
+        sums: by_word(&sums.iter().collect::<Vec<_>>()),
+        operators: by_operator(&sums),
         lines: payments.into_iter().map(Line::of).collect(),
         cut_off,
     };

@@ -1,6 +1,7 @@
 //! The counter: what a cashier sees. Indonesian pages, rendered here, that work without script.
 //!
-//! Reading order: `guard` (who sits there, and whether a form is ours), `sign_in`, `home`, `bill`, `pay`, `outcome`.
+//! Reading order: `guard` (who sits there, and whether a form is ours), `sign_in`, `home`, `bill`, `pay`, `outcome`;
+//! then the day: `drawer`, `float`, `topup`, `fees`, `supervisor`.
 //! Promises that every act goes through the same use cases as the API, in the name of the operator and for the operator's
 //! outlet; that another outlet's object looks like none; that one quote has one key, so that whatever is sent again ends at
 //! the same payment; and that no refusal is shown without what the citizen should do next. Never shows English, never puts
@@ -10,6 +11,10 @@ mod account;
 mod asset;
 mod bill;
 mod cookie;
+mod drawer;
+mod drawer_view;
+mod fees;
+mod float;
 mod form;
 mod guard;
 mod home;
@@ -19,22 +24,30 @@ mod pay;
 mod refusal;
 mod sign_in;
 mod sorry;
+mod supervisor;
+mod topup;
 
 pub(super) use account::{account, change_password, drop_pin, end_session, password_form, set_pin};
 pub(super) use asset::{icon, script};
 pub(super) use bill::{bill, confirmation, look_up};
+pub(super) use drawer::{close_drawer, move_cash, one_drawer, open_drawer, own_drawer};
+pub(super) use fees::fees;
+pub(super) use float::float;
 pub(super) use home::{home, today};
 pub(super) use outcome::{cancel, give_back, outcome, standing};
 pub(super) use paper::paper;
 pub(super) use pay::{fate, pay, withdraw};
 pub(super) use sign_in::{by_password, by_pin, form as sign_in_form, sign_out};
 pub(super) use sorry::Sorry;
+pub(super) use supervisor::supervisor;
+pub(super) use topup::{BODY_MAX as TOPUP_BODY_MAX, ask_topup, topup_form, topup_proof};
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::problem::Problem;
+use crate::agents::Role;
 
 /// What a page of the counter may load: our own style, script and icon, nothing inline, nothing from elsewhere.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -64,6 +77,8 @@ struct Frame {
     outlet: String,
     agent_code: String,
     operator: String,
+    /// Sees the whole outlet.
+    is_supervisor: bool,
     /// Proves that a form is ours.
     csrf: String,
 }
@@ -75,6 +90,7 @@ impl Frame {
             outlet: operator.outlet.name.clone(),
             agent_code: operator.outlet.agent_code.clone(),
             operator: operator.name().to_owned(),
+            is_supervisor: operator.role == Role::Penyelia,
             csrf: at.csrf(),
         }
     }

@@ -206,7 +206,7 @@ pub(in crate::http) async fn give_back(
     let (payments, operator) = (app.payments.clone(), at.session.operator.clone());
     let surrendered = form.bukti.is_some();
     let task = app.tasks.spawn(async move {
-        payments.give_back((&operator.outlet, &operator.actor()), PaymentId(id), &name, surrendered).await
+        payments.give_back_from_drawer(&operator, PaymentId(id), &name, surrendered).await
     });
     let payment = task.await.map_err(|_| Problem::internal())??;
     payment.ok_or_else(Sorry::absent)?;

@@ -18,11 +18,12 @@ use super::refusal::{Words, words};
 use super::sign_in::Nothing;
 use super::{Frame, Sorry, page, see};
 use crate::domain::{LookupId, Rupiah};
+use crate::drawer;
 use crate::http::App;
 use crate::http::body::PathOf;
 use crate::http::problem::Problem;
 use crate::lookup::Lookup;
-use crate::payment::{self, BusinessRefusal, GivenUp, KeyOutcome, PayError, PayRequest};
+use crate::payment::{self, BusinessRefusal, GivenUp, KeyOutcome, PayError, PayRequest, Till};
 
 /// What the cashier has confirmed: key, amount and cash as the page before had them.
 #[derive(Deserialize)]
@@ -62,8 +63,11 @@ pub(in crate::http) async fn pay(
         return Err(Problem::bad_request("the confirmation is missing").into());
     }
     let amount = Rupiah::new(form.jumlah.0).map_err(|e| Problem::bad_request(e.to_string()))?;
-    let request =
-        PayRequest { actor: operator.actor(), agent: operator.outlet, key, lookup_id: LookupId(id), amount };
+    let mut connection = app.db.requests.acquire().await?;
+    let till = Till::Drawer(drawer::open_of(&mut connection, operator.person_id).await?);
+    drop(connection);
+    let actor = operator.actor();
+    let request = PayRequest { actor, agent: operator.outlet, key, lookup_id: LookupId(id), amount, till };
     // A task of its own, awaited but not owned: when the phone goes dark, the payment goes on.
     let (payments, asked) = (app.payments.clone(), request.clone());
     let task = app.tasks.spawn(async move { payments.pay(&asked).await });
@@ -74,7 +78,9 @@ pub(in crate::http) async fn pay(
         // Its fate says which, and links this outlet's own payment for the vehicle.
         Ok(Ok(Err(PayError::Refused { .. }))) => Ok(see(&format!("/tagihan/{id}/nasib"))),
         // Nothing was sent and nothing is stored: a copy on its way could still pay, so the cashier decides first.
-        Ok(Ok(Err(error @ (PayError::HostDown | PayError::EndOfDay | PayError::Suspended)))) => {
+        Ok(Ok(Err(
+            error @ (PayError::HostDown | PayError::EndOfDay | PayError::Suspended | PayError::DrawerClosed),
+        ))) => {
             let lookup = own_lookup(&app, request.agent.agent_id, id).await?;
             Ok(never(&app, &at, &lookup, Some(&error.into())))
         }
@@ -163,14 +169,6 @@ async fn refused(
     lookup: &Lookup,
     refusal: BusinessRefusal,
 ) -> Result<Response, Sorry> {
-    let code = match refusal {
-        BusinessRefusal::QuoteExpired => "QUOTE_EXPIRED",
-        BusinessRefusal::AmountDiffers => "AMOUNT_DIFFERS",
-        BusinessRefusal::AlreadyPaid => "ALREADY_PAID",
-        BusinessRefusal::VehicleBusy => "VEHICLE_BUSY",
-        BusinessRefusal::FloatInsufficient => "FLOAT_INSUFFICIENT",
-        BusinessRefusal::Withdrawn => "WITHDRAWN",
-    };
     let own_payment = if matches!(refusal, BusinessRefusal::AlreadyPaid | BusinessRefusal::VehicleBusy) {
         let mut connection = app.db.requests.acquire().await?;
         let agent = at.session.operator.outlet.agent_id;
@@ -183,7 +181,7 @@ async fn refused(
         lookup_id: lookup.lookup_id.0,
         plate: lookup.quote.vehicle.plate.clone(),
         amount: lookup.total.to_string(),
-        words: words(code),
+        words: words(refusal.as_str()),
         own_payment,
     };
     Ok(page(StatusCode::OK, &template))

@@ -168,6 +168,21 @@ const OF_PAYMENT: &[(&str, &str, &str)] = &[
         "Saldo titipan loket tidak cukup untuk tagihan ini; kembalikan uang warga, arahkan ke loket lain, dan minta penyelia mengisi saldo.",
     ),
     (
+        "DAILY_LIMIT",
+        "Batas harian loket tercapai",
+        "Tagihan ini melewati batas penerimaan loket untuk hari ini; kembalikan uang warga, arahkan ke loket lain atau minta datang besok, dan kabari penyelia.",
+    ),
+    (
+        "EXPOSURE_LIMIT",
+        "Terlalu banyak yang sedang dipastikan",
+        "Pembayaran loket yang sedang dipastikan sudah mencapai batasnya; kembalikan uang warga dan mintalah ia menunggu sampai sebagian sudah jelas, atau arahkan ke loket lain.",
+    ),
+    (
+        "DRAWER_CLOSED",
+        "Laci belum dibuka",
+        "Laci Anda belum dibuka sehingga uang belum boleh diterima; buka dahulu lewat menu Laci, lalu kirim lagi dari halaman ini.",
+    ),
+    (
         "VEHICLE_BUSY",
         "Sedang dibayar di tempat lain",
         "Pembayaran lain untuk kendaraan ini masih dipastikan; kembalikan uang warga dan mintalah ia menunggu hasil pembayaran yang pertama, jangan bayar dua kali.",
@@ -243,7 +258,7 @@ mod tests {
     use super::*;
 
     /// The codes of the protocol, of the API, and those that end up on a refused payment.
-    const CODES: [&str; 41] = [
+    const CODES: [&str; 44] = [
         "NOT_FOUND",
         "OUTSIDE_JATIM",
         "CHASSIS_MISMATCH",
@@ -272,6 +287,9 @@ mod tests {
         "QUOTE_EXPIRED",
         "AMOUNT_DIFFERS",
         "FLOAT_INSUFFICIENT",
+        "DAILY_LIMIT",
+        "EXPOSURE_LIMIT",
+        "DRAWER_CLOSED",
         "VEHICLE_BUSY",
         "LOOKUP_NOT_FOUND",
         "FORBIDDEN",

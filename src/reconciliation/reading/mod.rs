@@ -2,13 +2,17 @@
 //! recomputation by which an auditor checks that what is shown is what was hashed.
 
 mod export;
+mod minutes;
 pub(crate) mod store;
 mod walk;
+mod workbook;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use export::{HEAD as EXPORT_HEAD, text as export_text};
+pub use minutes::{LISTED_MAX, minutes};
+pub use workbook::Workbook;
 
 use super::class::Class;
 use super::matched::Reader;
@@ -120,6 +124,40 @@ async fn matches(
     Ok(lines)
 }
 
+/// Lines of a run that did not match, by class, at most so many; payments are named.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn breaks(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    most: usize,
+) -> Result<Vec<Line>, sqlx::Error> {
+    let mut all = vec![];
+    for class in Class::ALL.into_iter().filter(|class| *class != Class::Matched) {
+        let room = i64::try_from(most.saturating_sub(all.len())).unwrap_or(i64::MAX);
+        if room > 0 {
+            all.extend(
+                piece(connection, run_id, Wanted { class: Some(class), after: 0, limit: room }).await?,
+            );
+        }
+    }
+    store::name_payments(connection, &mut all).await?;
+    Ok(all)
+}
+
+/// The next lines of a run for an export, in canonical order; none at the end.
+///
+/// # Errors
+/// [`sqlx::Error`] when the statement fails.
+pub async fn export_lines(
+    connection: &mut PgConnection,
+    run_id: RunId,
+    after: i32,
+) -> Result<Vec<Line>, sqlx::Error> {
+    piece(connection, run_id, Wanted { class: None, after, limit: PIECE }).await
+}
+
 /// The next piece of a run's export as CSV and the ordinal to go on after; none at the end. Begin with [`EXPORT_HEAD`].
 ///
 /// # Errors
@@ -129,7 +167,7 @@ pub async fn export_piece(
     run_id: RunId,
     after: i32,
 ) -> Result<Option<(String, i32)>, sqlx::Error> {
-    let lines = piece(connection, run_id, Wanted { class: None, after, limit: PIECE }).await?;
+    let lines = export_lines(connection, run_id, after).await?;
     let Some(last) = lines.last().map(|line| line.ordinal) else { return Ok(None) };
     Ok(Some((lines.iter().map(|line| export_text(&line.line)).collect(), last)))
 }

@@ -8,12 +8,12 @@ use serde_json::Value;
 use crate::support::{Cashier, World};
 
 /// The real program on that world's database.
-struct Shell {
+pub(crate) struct Shell {
     file: std::path::PathBuf,
 }
 
 impl Shell {
-    fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         let name = format!("samsat-user-{}.toml", uuid::Uuid::now_v7().simple());
         let file = std::env::temp_dir().join(name);
         std::fs::write(&file, crate::logs::toml_of(&world.config)).unwrap();
@@ -22,8 +22,14 @@ impl Shell {
 
     /// Runs `user …`; tells the exit status and what was printed: the result, or why not.
     async fn user(&self, arguments: &str, input: &str) -> (i32, Value, String) {
+        let words: Vec<&str> = ["user"].into_iter().chain(arguments.split(' ')).collect();
+        self.runs(&words, input).await
+    }
+
+    /// Runs any command.
+    pub(crate) async fn runs(&self, words: &[&str], input: &str) -> (i32, Value, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_samsat-gateway"));
-        command.arg("user").args(arguments.split(' ')).arg("--json");
+        command.args(words).arg("--json");
         command.env_clear().env("SAMSAT_CONFIG", &self.file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let input = input.to_owned();

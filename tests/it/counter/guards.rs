@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
+use samsat_gateway::agents::Role;
 
 use crate::support::{Cashier, Page, World};
 
 /// Every form that changes something, with fields that would be taken.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 15] = [
     "/masuk",
     "/masuk/pin",
     "/keluar",
@@ -20,6 +21,9 @@ const FORMS: [&str; 12] = [
     "/tagihan/{lookup_id}/bayar",
     "/tagihan/{lookup_id}/lepas",
     "/bukti/{receipt_no}",
+    "/laci/buka",
+    "/laci/pindah",
+    "/laci/{drawer_id}/tutup",
 ];
 
 const FIELDS: [(&str, &str); 14] = [
@@ -65,6 +69,7 @@ impl Stage {
         pattern
             .replace("{lookup_id}", &self.lookup_id)
             .replace("{payment_id}", &self.payment_id)
+            .replace("{drawer_id}", &self.lookup_id)
             .replace("{receipt_no}", &self.receipt_no)
     }
 
@@ -174,6 +179,9 @@ async fn pages(stage: &Stage) -> Vec<Page> {
         "/bayar/{payment_id}",
         "/tidak-ada",
         "/tagihan",
+        "/laci",
+        "/saldo",
+        "/biaya",
     ] {
         pages.push(siti.opens(&stage.path(path)).await);
     }
@@ -190,6 +198,17 @@ async fn pages(stage: &Stage) -> Vec<Page> {
     pages.push(siti.sells(&stage.world.vehicle()).await);
     stage.world.no_faults();
     pages.push(siti.opens("/").await);
+    let drawer = siti.opens("/laci").await;
+    let close = drawer.html.split("action=\"/laci/").find(|rest| rest.contains("/tutup\"")).unwrap();
+    let close = format!("/laci/{}", close.split('"').next().unwrap());
+    pages.push(siti.sends(&drawer, &close, &[("p1000", "1")]).await);
+    let reason = [("p1000", "0"), ("alasan", "lain-lain"), ("selisih", "1")];
+    pages.push(siti.sends(&drawer, &close, &reason).await);
+    let ani = stage.world.newcomer(0, ("ani", Role::Penyelia), false).await;
+    ani.signs_in().await;
+    for path in ["/penyelia", "/saldo/isi", "/laci"] {
+        pages.push(ani.opens(path).await);
+    }
     pages
 }
 
@@ -201,7 +220,12 @@ async fn every_answer_has_its_security_headers_and_nothing_inline_or_from_elsewh
         "/assets/style.css",
         "/assets/counter.js",
         "/assets/icon.svg",
+        "/assets/receipt.css",
+        "/assets/receipt.js",
+        "/assets/verify.js",
+        "/assets/ed25519.js",
         "/verify",
+        "/verify/kerja.js",
         "/openapi.json",
         "/v1/float",
     ] {
@@ -251,7 +275,10 @@ fn is_all_ours(page: &Page, base: &str) {
         assert!(!html.contains(word), "{}: {word}", page.path);
     }
     for script in html.split("<script").skip(1) {
-        assert!(script.starts_with(" src=\"/assets/counter.js\" defer></script>"), "{}", page.path);
+        let tag = script.split_once("</script>").map_or(script, |(tag, _)| tag);
+        let name = tag.strip_prefix(" src=\"/assets/").and_then(|rest| rest.strip_suffix(".js\" defer>"));
+        let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric());
+        assert!(name.is_some_and(is_name), "{}: {tag}", page.path);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The counter, through HTTP and without script: who sits there, what is sold, and what becomes of it on a bad line.
 
-mod commands;
+pub(crate) mod commands;
 mod doubt;
 mod guards;
 mod sale;

@@ -110,8 +110,18 @@ async fn officers_and_auditors_read_a_night_over_http_and_agents_do_not() {
         assert_eq!(items.body["items"].as_array().map(Vec::len), Some(1), "{}", items.text);
         let csv = reader.get(&format!("{path}/export.csv")).await;
         assert_eq!(csv.text.lines().count() as u64, published.lines + 1);
+        let book = reader.get(&format!("{path}/export.xlsx")).await;
+        assert_eq!((book.status.as_u16(), book.text.starts_with("PK")), (200, true));
+        let file = reader.get(&format!("{path}/export.pdf")).await;
+        assert_eq!((file.status.as_u16(), file.text.starts_with("%PDF-1.7")), (200, true));
     }
-    for path in [path.clone(), format!("{path}/items"), format!("{path}/export.csv")] {
+    for path in [
+        path.clone(),
+        format!("{path}/items"),
+        format!("{path}/export.csv"),
+        format!("{path}/export.xlsx"),
+        format!("{path}/export.pdf"),
+    ] {
         assert_eq!(world.agent().get(&path).await.status, 403, "{path}");
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use reqwest::{Method, StatusCode};
-use samsat_gateway::agents::{self, NewPerson, Role};
+use samsat_gateway::agents::{self, NewPerson, Operator, Role};
+use samsat_gateway::domain::Rupiah;
 
 use super::agent::{Client, Vehicle};
 use super::world::World;
@@ -139,6 +140,30 @@ impl Cashier {
         Page { status, headers, html, path: path.to_owned() }
     }
 
+    /// Sends a form with a file, as a browser does.
+    pub async fn uploads(&self, from: &Page, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Page {
+        let token = from.field("csrf").unwrap_or_default();
+        let mut body = vec![];
+        for (name, value) in [("csrf", &*token)].iter().chain(fields) {
+            let part =
+                format!("--batas7\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = "--batas7\r\nContent-Disposition: form-data; name=\"bukti\"; filename=\"slip.png\"\r\nContent-Type: image/png\r\n\r\n";
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--batas7--\r\n");
+        let jar = self.cookies.lock().expect("a lock").clone();
+        let all: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.http.post(format!("{}{path}", self.base)).header("cookie", all.join("; "));
+        let request = request.header("content-type", "multipart/form-data; boundary=batas7");
+        let response = request.header("sec-fetch-site", "same-origin").body(body).send().await;
+        let response = response.expect("the gateway answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let html = response.text().await.expect("a whole page");
+        Page { status, headers, html, path: path.to_owned() }
+    }
+
     pub async fn opens(&self, path: &str) -> Page {
         self.asks(Method::GET, path, &[("accept", "text/html")], None).await
     }
@@ -254,8 +279,27 @@ impl World {
         Client { credential: token, code: String::new(), ..self.agent().clone() }
     }
 
-    /// Somebody at the nth outlet, whose password somebody else may have chosen.
+    /// Somebody at the nth outlet, with an open and empty drawer, whose password somebody else may have chosen.
     pub async fn operator(
+        &self,
+        outlet: usize,
+        (username, role): (&str, Role),
+        must_change_password: bool,
+    ) -> Cashier {
+        let cashier = self.newcomer(outlet, (username, role), must_change_password).await;
+        let mut connection = self.app.db.workers.acquire().await.expect("a connection");
+        let code = &self.agents[outlet].code;
+        let outlet = agents::agent_by_code(&mut connection, code).await.expect("a row").expect("an outlet");
+        let person = agents::person_by_name(&mut connection, username).await.expect("a row");
+        let person_id = person.expect("a person").person_id;
+        drop(connection);
+        let operator = Operator { person_id, username: username.to_owned(), full_name: None, role, outlet };
+        assert!(self.app.drawers.open(&operator, Rupiah::ZERO).await.expect("a drawer"));
+        cashier
+    }
+
+    /// The same without a drawer.
+    pub async fn newcomer(
         &self,
         outlet: usize,
         (username, role): (&str, Role),

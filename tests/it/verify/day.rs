@@ -1,9 +1,9 @@
 //! A day on which everything happens that can, so that every check has something to look at.
 
-use samsat_gateway::agents::{self, Agent};
+use samsat_gateway::agents::{self, Agent, Role};
 use samsat_gateway::domain::{Authority, ChassisLast5, PaymentId, Plate, ProposalId, Rupiah};
 use samsat_gateway::lookup::Lookup;
-use samsat_gateway::payment::{Decision, PayError, PayRequest, PaymentView, Scope};
+use samsat_gateway::payment::{Decision, PayError, PayRequest, PaymentView, Scope, Till};
 use samsat_gateway::receipt::count_copy;
 use samsat_gateway::upstream::PublicKey;
 use samsat_gateway::verify::{Report, VerifyKeys, verify};
@@ -72,6 +72,7 @@ impl Day {
             key,
             lookup_id: lookup.lookup_id,
             amount,
+            till: Till::Own,
         };
         self.world.app.payments.pay(&request).await.map(|answer| answer.payment)
     }
@@ -123,6 +124,7 @@ impl Day {
 
     async fn everything_happens(&self) {
         self.bookings_and_refusals().await;
+        self.drawers().await;
         self.doubts().await;
         self.half_paid().await;
         self.late_successes().await;
@@ -151,6 +153,34 @@ impl Day {
         assert!(matches!(self.pays(&lookup, less).await, Err(PayError::Refused { .. })));
     }
 
+    async fn drawers(&self) {
+        let supervisor = self.world.staff(0, "penyelia.uji", Role::Penyelia).await;
+        let drawer = self.world.opens_drawer(&supervisor, 250_000).await;
+        self.world.sells_into(&supervisor, drawer).await;
+        // Refused at once: its cash went back over the counter. Refused after a paper: it comes out of the drawer later.
+        self.world.fault("BAPENDA", "payment", "refuse:BILL_NOT_FOUND");
+        self.world.sells_into(&supervisor, drawer).await;
+        self.world.fault("BAPENDA", "payment", "reset_before");
+        let owed = self.world.sells_into(&supervisor, drawer).await;
+        self.world.no_faults();
+        self.later(6).await;
+        self.world.app.payments.cancel(&self.agent, owed).await.unwrap();
+        self.becomes(owed, "refused").await;
+        let back = self.world.app.payments.give_back_from_drawer(&supervisor, owed, "the owner", true).await;
+        back.unwrap().unwrap();
+        self.world.closes_drawer(&supervisor, drawer, -5_000).await;
+        let open = self.world.opens_drawer(&supervisor, 0).await;
+        self.world.sells_into(&supervisor, open).await;
+        let asked = self.world.asks_topup(&supervisor, 3_000_000).await;
+        let refused = self.world.asks_topup(&supervisor, 4_000_000).await;
+        let (officer, now) = (&self.world.people.0, self.world.clock.now());
+        let mut transaction = self.world.app.db.workers.begin().await.unwrap();
+        let proposal = agents::propose_request(&mut transaction, asked, officer, now).await.unwrap();
+        agents::decline_request(&mut transaction, refused, (officer, "no such deposit"), now).await.unwrap();
+        transaction.commit().await.unwrap();
+        self.approved(proposal).await;
+    }
+
     async fn doubts(&self) {
         let payments = self.world.app.payments.clone();
         let mute = json!([{"host": "BAPENDA", "operation": "payment", "fault": "reset_before"}]);
@@ -163,11 +193,11 @@ impl Day {
         }
         // The hosts' clock passes every not_after: what is not there then is proven absent, and the cash goes back.
         let ended = self.pays_under(&mute, "in_doubt").await;
-        self.later(6).await;
+        self.later(12).await;
         payments.cancel(&self.agent, ended).await.unwrap();
         self.becomes(ended, "refused").await;
         let kept = self.pays_under(&mute, "in_doubt").await;
-        self.later(12).await;
+        self.later(18).await;
         payments.cancel(&self.agent, kept).await.unwrap();
         payments
             .give_back((&self.agent, &self.agent.actor()), ended, "the owner", true)
@@ -177,7 +207,7 @@ impl Day {
         self.pays_under(&mute, "in_doubt").await;
         let wrong = json!([{"host": "BAPENDA", "operation": "payment", "fault": "wrong_amount"}]);
         let reopened = self.pays_under(&wrong, "integrity_hold").await;
-        self.later(18).await;
+        self.later(24).await;
         self.decide(reopened.0, Decision::Ask).await;
         self.becomes(reopened, "confirmed").await;
         self.pays_under(&wrong, "integrity_hold").await;

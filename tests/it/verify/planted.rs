@@ -230,3 +230,24 @@ async fn a_guard_that_sleeps_is_found() {
     let offender = "trigger evidence_append_only on evidence: it is not enabled always";
     assert_eq!(broken(&report), [(18, offender)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_drawers_and_requests_is_found() {
+    each_is_found(&[
+        planted(&[19], "UPDATE cash_entry SET amount = amount + 100 WHERE code = 'OPENED'"),
+        planted(&[19], "UPDATE cash_entry SET amount = amount - 100 WHERE code = 'CLOSED'"),
+        planted(&[19], "ALTER TABLE cash_entry DROP CONSTRAINT cash_entry_accounts_of_code; UPDATE cash_entry SET credit = 'safe' WHERE code = 'SHORT';
+                        ALTER TABLE cash_entry ADD CONSTRAINT cash_entry_accounts_of_code CHECK (true)"),
+        planted(&[19], "UPDATE cash_entry SET person_id = (SELECT person_id FROM person WHERE role = 'admin') WHERE code = 'OPENED'"),
+        planted(&[19], "DELETE FROM cash_entry WHERE code = 'SHORT'"),
+        planted(&[19], "DELETE FROM cash_entry WHERE code = 'TAKEN'"),
+        planted(&[19], "UPDATE cash_entry SET at = at + interval '1 s' WHERE code = 'RETURNED'"),
+        planted(&[19], "UPDATE drawer SET expected = expected + 100 WHERE closed_at IS NOT NULL"),
+        planted(&[19], "UPDATE drawer SET opening = opening + 100 WHERE closed_at IS NULL"),
+        planted(&[19], "DELETE FROM drawer_payment WHERE drawer_id = (SELECT drawer_id FROM drawer WHERE closed_at IS NOT NULL LIMIT 1)"),
+        planted(&[19], "INSERT INTO drawer_payment SELECT '00000000-0000-7000-8000-000000000000', drawer_id FROM drawer LIMIT 1"),
+        planted(&[3, 20], "UPDATE bank_deposit SET amount = amount + 1; UPDATE topup_request SET amount = amount + 1 WHERE proposal_id IS NOT NULL"),
+        planted(&[18, 20], "ALTER TABLE topup_proof DROP CONSTRAINT topup_proof_is_its_hash; UPDATE topup_proof SET bytes = bytes || '\\x00'"),
+    ])
+    .await;
+}

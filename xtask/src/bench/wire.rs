@@ -25,9 +25,16 @@ impl Request {
         Self(text.into_bytes().into_boxed_slice())
     }
 
-    /// A `GET` by the owner of `api_key`.
+    /// A `GET` of JSON by the owner of `api_key`.
     pub(crate) fn get(path: &str, api_key: &str) -> Self {
-        let text = format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {api_key}\r\n\r\n");
+        Self::get_as("application/json", path, api_key)
+    }
+
+    /// A `GET` of that media type by the owner of `api_key`.
+    pub(crate) fn get_as(media_type: &str, path: &str, api_key: &str) -> Self {
+        let text = format!(
+            "GET {path} HTTP/1.1\r\nHost: gateway\r\nAccept: {media_type}\r\nAuthorization: Bearer {api_key}\r\n\r\n"
+        );
         Self(text.into_bytes().into_boxed_slice())
     }
 }
