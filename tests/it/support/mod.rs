@@ -10,7 +10,7 @@ mod cashier;
 mod database;
 mod deeds;
 pub mod drawn;
-mod line;
+pub mod line;
 mod outlet;
 pub mod pdf;
 mod setting;
