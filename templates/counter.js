@@ -6,18 +6,35 @@
   const BOX = `loket.kotak.${outlet}`;
   const FIRST_MS = 3000;
   const LONGEST_MS = 30000;
+  const STORE_MS = 2000;
   const all = (selector) => document.querySelectorAll(selector);
   const one = (selector) => document.querySelector(selector);
 
-  // The outbox: key, quote and amount, written before anything is sent. Without storage the form itself is all there is.
-  const read = () => {
-    try { return JSON.parse(localStorage.getItem(BOX)) || []; } catch { return []; }
+  // The outbox: key, quote and amount, on the disk before anything is sent. Without storage the form itself is all there is.
+  const box = async (mode, work) => {
+    const base = await new Promise((done, failed) => {
+      const opening = indexedDB.open(BOX, 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore('kotak', { keyPath: 'tagihan' });
+      opening.onsuccess = () => done(opening.result);
+      opening.onerror = opening.onblocked = () => failed(opening.error);
+    });
+    try {
+      return await new Promise((done, failed) => {
+        const act = base.transaction('kotak', mode, { durability: 'strict' });
+        const asked = work(act.objectStore('kotak'));
+        act.oncomplete = () => done(asked.result);
+        act.onerror = act.onabort = () => failed(act.error);
+      });
+    } finally { base.close(); }
   };
-  const write = (entries) => {
-    try { localStorage.setItem(BOX, JSON.stringify(entries)); } catch { /* private mode: the server still knows the key */ }
-  };
-  const keep = (entry) => write([...read().filter((e) => e.tagihan !== entry.tagihan), entry]);
-  const drop = (tagihan) => write(read().filter((e) => e.tagihan !== tagihan));
+  // A device that keeps nothing, or hangs over it, stops no payment: the server knows the key of every quote.
+  const orGiveUp = (work, otherwise) => Promise.race([
+    work.catch(() => otherwise),
+    new Promise((done) => setTimeout(done, STORE_MS, otherwise)),
+  ]);
+  const read = () => orGiveUp(box('readonly', (kept) => kept.getAll()), []);
+  const keep = (entry) => orGiveUp(box('readwrite', (kept) => kept.put(entry)));
+  const drop = (tagihan) => orGiveUp(box('readwrite', (kept) => kept.delete(tagihan)));
 
   const ask = (url, headers) => fetch(url, { headers, credentials: 'same-origin', cache: 'no-store', redirect: 'follow' });
   const fateOf = async (tagihan) => {
@@ -36,14 +53,19 @@
     if (form.dataset.dikirim) return;
     form.dataset.dikirim = 'ya';
     button.disabled = true;
-    keep({ tagihan, nopol, jumlah, kunci: form.elements.kunci.value, pada: Date.now() });
+    const sent = { tagihan, nopol, jumlah, kunci: form.elements.kunci.value, pada: Date.now() };
+    await keep(sent);
     news.textContent = 'Sedang dikirim. Mohon tunggu…';
     let wait = 1000;
     for (;;) {
       try {
         const body = new URLSearchParams(new FormData(form));
         const answer = await fetch(form.action, { method: 'POST', body, credentials: 'same-origin', redirect: 'follow' });
-        if (answer.redirected) { location.assign(answer.url); return; }
+        if (answer.redirected) {
+          await keep({ ...sent, ke: new URL(answer.url).pathname });
+          location.assign(answer.url);
+          return;
+        }
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         if (!page.querySelector('[data-ulangi]')) { show(page); return; }
         news.textContent = 'Sistem belum dapat menjawab. Simpan uangnya; sedang dicoba lagi dengan kunci yang sama…';
@@ -62,36 +84,44 @@
     outbox();
   };
 
-  // What this device has sent and not seen the end of.
+  // What this device has sent and not seen the end of: shown at once, so that nothing moves under a finger later; asked then.
   const outbox = async () => {
     const place = one('[data-kotak]');
     if (!place) return;
     const here = location.pathname;
-    const entries = read().filter((e) => here !== `/tagihan/${e.tagihan}/konfirmasi`);
-    const lines = [];
+    const entries = (await read()).filter((e) => here !== `/tagihan/${e.tagihan}/konfirmasi`);
+    const told = new Map();
+    const tell = () => {
+      const left = entries.filter((e) => here !== e.ke && told.get(e.tagihan) !== null);
+      place.replaceChildren(made('p', made('strong', 'Belum terjawab')), ...left.map((entry) => {
+        const fate = told.get(entry.tagihan);
+        const link = made('a', made('strong', `${entry.nopol} ${entry.jumlah}`), made('small', ` ${FATES[fate ? fate.nasib : 'ditanyakan'] || ''}`));
+        link.href = (fate && fate.ke) || `/tagihan/${entry.tagihan}/nasib`;
+        return made('p', link);
+      }));
+      place.hidden = left.length === 0;
+    };
+    tell();
     for (const entry of entries) {
       let fate;
       try { fate = await fateOf(entry.tagihan); } catch { fate = { nasib: 'belum-terjawab' }; }
       if (fate.keluar) return;
-      if (fate.selesai && (here === fate.ke || fate.nasib === 'bukan-di-sini')) { drop(entry.tagihan); continue; }
-      if (here === fate.ke) continue;
-      lines.push([entry, fate]);
+      if (fate.selesai && (here === fate.ke || fate.nasib === 'bukan-di-sini')) await drop(entry.tagihan);
+      told.set(entry.tagihan, here === fate.ke || fate.nasib === 'bukan-di-sini' ? null : fate);
+      tell();
     }
-    const words = {
-      'sampai': 'sudah sampai, lihat hasilnya',
-      'ditolak': 'ditolak, lihat apa yang harus dilakukan',
-      'tidak-sampai': 'tidak pernah sampai, putuskan dahulu',
-      'belum-terjawab': 'belum dapat ditanyakan, jaringan terputus',
-    };
-    place.replaceChildren(...lines.map(([entry, fate]) => {
-      const line = document.createElement('p');
-      const link = document.createElement('a');
-      link.href = fate.ke || `/tagihan/${entry.tagihan}/nasib`;
-      link.textContent = `${entry.nopol} ${entry.jumlah}`;
-      line.append(link, `: ${words[fate.nasib] || ''}`);
-      return line;
-    }));
-    place.hidden = lines.length === 0;
+  };
+  const FATES = {
+    'ditanyakan': 'sedang ditanyakan…',
+    'sampai': 'sudah sampai, lihat hasilnya',
+    'ditolak': 'ditolak, lihat apa yang harus dilakukan',
+    'tidak-sampai': 'tidak pernah sampai, putuskan dahulu',
+    'belum-terjawab': 'belum dapat ditanyakan, jaringan terputus',
+  };
+  const made = (tag, ...inside) => {
+    const element = document.createElement(tag);
+    element.append(...inside);
+    return element;
   };
 
   // Follows an open payment: three seconds, then less and less often; at once when the page is looked at again.

@@ -42,16 +42,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/reconciliations/{date}/export.csv", get(reconciliations::export_csv))
         .route("/v1/reconciliations/{date}/export.xlsx", get(reconciliations::export_xlsx))
         .route("/v1/reconciliations/{date}/export.pdf", get(reconciliations::export_pdf))
-        .route("/verify", get(check::verify_form).post(check::verify))
-        .route("/verify/{receipt_no}", get(check::verify_form))
-        .route("/verify/kerja.js", get(check::worker))
-        .route("/assets/style.css", get(page::style))
-        .route("/assets/verify.js", get(check::script))
-        .route("/assets/ed25519.js", get(check::ed25519))
-        .route("/assets/receipt.css", get(paper::style))
-        .route("/assets/receipt.js", get(paper::script))
-        .route("/assets/kertas/{name}", get(paper::sheet))
-        .route("/openapi.json", get(openapi::serve))
+        .merge(open_to_all())
         .route("/", get(counter::home))
         .route("/hari-ini", get(counter::today))
         .route("/tagihan", post(counter::look_up))
@@ -65,8 +56,6 @@ pub(super) fn router(app: App) -> Router {
         .route("/bayar/{payment_id}/batal", post(counter::cancel))
         .route("/bayar/{payment_id}/kembali", post(counter::give_back))
         .route("/bukti/{receipt_no}", post(counter::paper))
-        .route("/assets/counter.js", get(counter::script))
-        .route("/assets/icon.svg", get(counter::icon))
         .merge(sign_in_pages())
         .merge(office_pages())
         .merge(outlet_day())
@@ -139,6 +128,23 @@ fn outlet_day() -> Router<App> {
         .route("/laci/pindah", post(counter::move_cash))
         .route("/laci/{drawer_id}", get(counter::one_drawer))
         .route("/laci/{drawer_id}/tutup", post(counter::close_drawer))
+}
+
+/// What nobody signs in for: the check of receipts, the API's description, and what pages load.
+fn open_to_all() -> Router<App> {
+    Router::new()
+        .route("/verify", get(check::verify_form).post(check::verify))
+        .route("/verify/{receipt_no}", get(check::verify_form))
+        .route("/verify/kerja.js", get(check::worker))
+        .route("/assets/style.css", get(page::style))
+        .route("/assets/verify.js", get(check::script))
+        .route("/assets/ed25519.js", get(check::ed25519))
+        .route("/assets/receipt.css", get(paper::style))
+        .route("/assets/receipt.js", get(paper::script))
+        .route("/assets/kertas/{name}", get(paper::sheet))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/assets/counter.js", get(counter::script))
+        .route("/assets/icon.svg", get(counter::icon))
 }
 
 /// For a person a page, for a program a problem.

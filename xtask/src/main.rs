@@ -4,12 +4,15 @@
 //! They never touch a `PostgreSQL` server, a port or a file that belongs to anything else.
 
 mod bench;
+mod browser;
 mod checkout;
 mod cluster;
+mod debian;
 mod demo;
 mod out;
 mod process;
 mod runs;
+mod screenshots;
 mod signals;
 mod sqlx;
 mod stack;
@@ -44,6 +47,8 @@ enum Command {
     With(with::Options),
     /// How fast it is on this machine, beside plain SQL on the same cluster
     Bench(bench::Options),
+    /// Draws the documentation's pictures anew, from the pages in a browser
+    Screenshots(screenshots::Options),
     /// Renews .sqlx, the queries as checked against a database
     Sqlx,
     /// The private cluster of this checkout
@@ -59,6 +64,7 @@ async fn main() -> ExitCode {
             Command::Test { arguments } => test::run(&arguments).await,
             Command::With(options) => with::run(options).await,
             Command::Bench(options) => bench::run(options).await,
+            Command::Screenshots(options) => screenshots::run(options).await,
             Command::Sqlx => sqlx::run().await,
             Command::Cluster(command) => cluster::run(command).await,
         }

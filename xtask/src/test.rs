@@ -5,7 +5,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Result;
 
-use crate::checkout::Checkout;
+use crate::browser;
+use crate::checkout::{Checkout, Programs};
 use crate::cluster::{Cluster, Role};
 use crate::out;
 use crate::process::Proc;
@@ -55,24 +56,54 @@ pub(crate) async fn run(arguments: &[OsString]) -> Result<ExitCode> {
             failed.push(name);
         }
     }
-    let programs = checkout.build(false).await?;
-    let run = Run::begin(&checkout).await?;
-    let cluster = Cluster::kept(&checkout).await?;
-    let mut tests = checkout.cargo();
-    tests
-        .args(["test", "--workspace"])
-        .args(arguments)
-        .env("SAMSAT_TEST_ADMIN_URL", Role::superuser(&cluster.secrets).url(cluster.secrets.port, "postgres"))
-        .env("SAMSAT_TEST_OWNER_PASSWORD", &cluster.secrets.owner)
-        .env("SAMSAT_TEST_APP_PASSWORD", &cluster.secrets.app)
-        .env("SAMSAT_TEST_MOCK", &programs.mock);
-    let status = Proc::foreground("tests", &mut tests)?.recorded(&run.folder)?.wait().await?;
-    drop(cluster);
+    let has_browser = browser::found_or_installed();
+    if !has_browser {
+        out::note(browser::LACKING);
+    }
+    let ground = Ground::up(&checkout).await?;
+    let mut tests = ground.cargo(&checkout);
+    tests.args(["test", "--workspace"]).args(arguments);
+    let status = Proc::foreground("tests", &mut tests)?.recorded(&ground.run.folder)?.wait().await?;
+    drop(ground);
+    if !has_browser {
+        out::note(browser::LACKING);
+    }
     if !failed.is_empty() {
         out::note(&format!("FAILED before the tests: {}", failed.join(", ")));
         return Ok(ExitCode::FAILURE);
     }
     Ok(code_of(status))
+}
+
+/// What tests need around them: the private cluster, and the programs that some of them start.
+pub(crate) struct Ground {
+    cluster: Cluster,
+    programs: Programs,
+    pub(crate) run: Run,
+}
+
+impl Ground {
+    /// Builds the programs and starts the cluster.
+    ///
+    /// # Errors
+    /// When a program does not build or the cluster does not start.
+    pub(crate) async fn up(checkout: &Checkout) -> Result<Self> {
+        let programs = checkout.build(false).await?;
+        let run = Run::begin(checkout).await?;
+        let cluster = Cluster::kept(checkout).await?;
+        Ok(Self { cluster, programs, run })
+    }
+
+    /// `cargo` with the addresses and passwords that tests read.
+    pub(crate) fn cargo(&self, checkout: &Checkout) -> Command {
+        let (secrets, mut cargo) = (&self.cluster.secrets, checkout.cargo());
+        cargo
+            .env("SAMSAT_TEST_ADMIN_URL", Role::superuser(secrets).url(secrets.port, "postgres"))
+            .env("SAMSAT_TEST_OWNER_PASSWORD", &secrets.owner)
+            .env("SAMSAT_TEST_APP_PASSWORD", &secrets.app)
+            .env("SAMSAT_TEST_MOCK", &self.programs.mock);
+        cargo
+    }
 }
 
 fn is_installed(checkout: &Checkout, probe: &[&str]) -> bool {

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Cashier, Page, World};
+use crate::support::{Cashier, Mode, Page, Shape, World};
 
 fn bare(page: &Page) -> String {
     page.path.split('?').next().unwrap().to_owned()
@@ -43,6 +43,24 @@ async fn an_open_outcome_says_what_to_tell_the_citizen_and_turns_into_lunas_by_i
     let done = siti.opens(&bare(&open)).await;
     done.says("LUNAS");
     done.says("Cetak Bukti Lunas");
+    world.books_agree().await;
+    world.verified().await;
+}
+
+#[tokio::test]
+async fn a_line_that_carries_orders_and_no_answers_leaves_the_outcome_open_until_it_carries_both() {
+    let world = World::shaped(Shape { lines: true, ..Shape::default() }).await;
+    let siti = at_counter(&world).await;
+    let bill = siti.looks_up(&world.vehicle()).await;
+    let confirmation = siti.takes_cash(&bill, "900000000").await;
+    world.lines().bapenda.set(Mode::Deaf);
+    let answer = siti.confirms(&confirmation).await;
+    let open = siti.follows(&answer).await;
+    open.says("SEDANG DIPASTIKAN");
+    assert_eq!((world.booked("BAPENDA"), world.booked("JASA_RAHARJA")), (1, 0));
+    world.lines().bapenda.set(Mode::Pass);
+    assert_eq!(world.settle_doubts().await, 0);
+    siti.opens(&bare(&open)).await.says("LUNAS");
     world.books_agree().await;
     world.verified().await;
 }

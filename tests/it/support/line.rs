@@ -23,6 +23,8 @@ pub enum Mode {
     Says(Vec<u8>),
     /// They are swallowed, and an answer comes byte by byte, for ever.
     Drip,
+    /// They arrive, and what is answered gets lost on the way back.
+    Deaf,
 }
 
 /// A COMMIT to lose: the how-manieth from now, and whether the server still gets it.
@@ -123,11 +125,15 @@ async fn carry(shared: Arc<Shared>, mut client: TcpStream) -> Option<()> {
                         return client.shutdown().await.ok();
                     }
                     Mode::Drip => return drip(client).await,
+                    Mode::Deaf => server.write_all(bytes).await.ok()?,
                 }
             }
             read = server.read(&mut answered) => {
                 let bytes = answered.get(..read.ok().filter(|n| *n > 0)?)?;
-                client.write_all(bytes).await.ok()?;
+                let deaf = matches!(*shared.mode.lock().expect("no panic"), Mode::Deaf);
+                if !deaf {
+                    client.write_all(bytes).await.ok()?;
+                }
             }
         }
     }

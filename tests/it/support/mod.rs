@@ -11,7 +11,7 @@ mod coded;
 mod database;
 mod deeds;
 pub mod drawn;
-mod line;
+pub mod line;
 mod outlet;
 pub mod pdf;
 mod setting;

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::{Debian, on_path};
 use crate::out;
 
 /// The oldest version whose behaviour the migrations rely on.
@@ -94,58 +95,18 @@ fn major_version(text: &str) -> Option<u32> {
 }
 
 fn install() -> Result<()> {
-    let Some(as_root) = root_prefix() else { bail!("{}", advice()) };
-    if !on_path("apt-get") {
-        bail!("{}", advice());
-    }
+    let Some(debian) = Debian::find() else { bail!("{}", advice()) };
     out::note("PostgreSQL is not installed: installing Debian's package (its own server is not started)");
-    let run = |arguments: &[&str]| -> Result<bool> {
-        let mut words = as_root.iter().copied().chain(arguments.iter().copied());
-        let program = words.next().context("nothing to run")?;
-        // Standard output belongs to the command that asked for the database.
-        let status = Command::new(program)
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(std::io::stderr())
-            .status()
-            .with_context(|| format!("cannot run {program}"))?;
-        Ok(status.success())
-    };
     if !Path::new(DEBIAN_CLUSTER_CONFIG).exists() {
         let script = format!(
             "mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > {DEBIAN_CLUSTER_CONFIG}"
         );
-        run(&["sh", "-c", &script])?;
+        debian.run(&["sh", "-c", &script])?;
     }
-    let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "UCF_FORCE_CONFFOLD=1", "apt-get", "-qq"];
-    // Lists that are out of date may still do: only the installation itself decides.
-    run(&[&apt[..], &["update"]].concat())?;
-    if !run(&[&apt[..], &["install", "-y", "--no-install-recommends", "postgresql"]].concat())? {
+    if !debian.install(&["postgresql"])? {
         bail!("apt-get could not install PostgreSQL.\n{}", advice());
     }
     Ok(())
-}
-
-/// What to put before a command so that it runs as root, if that needs no password.
-fn root_prefix() -> Option<Vec<&'static str>> {
-    if rustix::process::geteuid().is_root() {
-        return Some(Vec::new());
-    }
-    let allowed = Command::new("sudo")
-        .args(["-n", "true"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    allowed.then(|| vec!["sudo", "-n"])
-}
-
-fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .iter()
-        .flat_map(std::env::split_paths)
-        .any(|folder| folder.join(program).is_file())
 }
 
 fn advice() -> String {
