@@ -21,5 +21,6 @@ mod badline;
 mod day;
 mod doubt;
 mod looks;
+mod office;
 mod paper;
 mod sale;

@@ -44,6 +44,25 @@ impl Line {
             opened_at: moment(&case.opened_at),
         }
     }
+
+    /// What it is about, in plain words; its code stands beside it.
+    fn words(&self) -> &'static str {
+        match &*self.class {
+            "INTEGRITY_HOLD" => "Jawaban bertentangan",
+            "JR_REFUSED" => "Jasa Raharja menolak sesudah Bapenda membukukan",
+            "LATE_SUCCESS" => "Dibukukan setelah ditolak",
+            "AMOUNT" => "Jumlah berbeda",
+            "BENEFICIARY" => "Penerima berbeda",
+            "PERIOD" => "Masa pajak berbeda",
+            "DUPLICATE" => "Baris berulang",
+            "AMBIGUOUS" => "Dapat milik lebih dari satu",
+            "MISSING_HERE" => "Ada di berkas, tidak ada di sini",
+            "MISSING_UPSTREAM" => "Ada di sini, tidak ada di berkas",
+            "REVERSED_THERE" => "Dibatalkan di sana",
+            "CHANGED_AFTER_PAYMENT" => "Berubah setelah dibayar",
+            _ => "Perkara",
+        }
+    }
 }
 
 /// Whose side a case is about, in words.

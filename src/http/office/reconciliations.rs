@@ -139,32 +139,13 @@ fn classes(run: &Report) -> Vec<ClassLine> {
         let amount = run.amounts.get(name).copied().unwrap_or_default().to_string();
         Some(ClassLine {
             code: class.as_str(),
-            word: word(class),
+            word: class.word(),
             count: *count,
             amount,
             is_break: class.is_break(),
         })
     };
     run.counts.iter().filter_map(line).collect()
-}
-
-/// A class in plain words.
-const fn word(class: Class) -> &'static str {
-    match class {
-        Class::Matched => "cocok",
-        Class::Expected => "masih ditunggu",
-        Class::MissingUpstream => "ada di sini, tidak ada di berkas",
-        Class::MissingHere => "ada di berkas, tidak ada di sini",
-        Class::Amount => "jumlah berbeda",
-        Class::Beneficiary => "penerima berbeda",
-        Class::Period => "masa pajak berbeda",
-        Class::Duplicate => "baris berulang",
-        Class::Ambiguous => "dapat milik lebih dari satu",
-        Class::ReversedThere => "dibatalkan di sana",
-        Class::ChangedAfterPayment => "berubah setelah dibayar",
-        Class::DoubtResolved => "keraguan yang diselesaikan berkas",
-        Class::LateSuccess => "dibukukan setelah ditolak",
-    }
 }
 
 fn shown(line: Line) -> Shown {
