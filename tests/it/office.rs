@@ -334,3 +334,52 @@ async fn an_officer_proposes_and_an_admin_carries_out() {
     wati.opens(closing.location()).await.says("Tutup perkara");
     world.verified().await;
 }
+
+#[tokio::test]
+async fn what_an_outlet_asks_for_is_proposed_by_one_and_approved_by_another_or_declined_with_a_reason() {
+    let world = World::new().await;
+    let (wati, budi) =
+        (world.coded(Role::Bapenda, "wati", 0).await, world.coded(Role::Admin, "budi", 0).await);
+    let ani = world.coded(Role::Auditor, "ani", 0).await;
+    for who in [&wati, &budi, &ani] {
+        who.signs_in().await;
+    }
+    let supervisor = world.staff(0, "rina", Role::Penyelia).await;
+    let wanted = world.asks_topup(&supervisor, 25_000_000).await;
+    let unwanted = world.asks_topup(&supervisor, 7_000_000).await;
+    let (before, _) = world.agent().float().await;
+    let list = ani.opens("/kantor/isi").await;
+    list.says("Rp25.000.000");
+    list.says("belum dijawab");
+    let seen = ani.opens(&format!("/kantor/isi/{wanted}")).await;
+    assert!(!seen.html.contains("action=\"/kantor/isi"), "an auditor answers nothing");
+
+    let page = wati.opens(&format!("/kantor/isi/{wanted}")).await;
+    let proposed = wati.browser.sends(&page, &format!("/kantor/isi/{wanted}/usul"), &[]).await;
+    let id = proposed.location().strip_prefix("/kantor/usul/").expect("a proposal").to_owned();
+    let twice =
+        budi.browser.sends(&page_of(&budi, wanted).await, &format!("/kantor/isi/{wanted}/usul"), &[]).await;
+    assert_eq!(twice.status, StatusCode::CONFLICT);
+    twice.says("sudah dijawab");
+    assert_eq!(world.agent().float().await.0, before, "nothing has moved");
+    assert_eq!(approves(&world, &wati, &id).await.status, StatusCode::CONFLICT, "one is not two");
+    approves(&world, &budi, &id).await;
+    assert_eq!(world.agent().float().await.0, before + 25_000_000);
+    page_of(&wati, wanted).await.says("MASUK SALDO");
+
+    let path = format!("/kantor/isi/{unwanted}/tolak");
+    let short = budi.browser.sends(&page_of(&budi, unwanted).await, &path, &[("alasan", "x")]).await;
+    short.says("3 sampai 300 huruf");
+    let declined = budi
+        .browser
+        .sends(&page_of(&budi, unwanted).await, &path, &[("alasan", "tidak ada di rekening")])
+        .await;
+    assert_eq!(declined.location(), format!("/kantor/isi/{unwanted}"));
+    page_of(&ani, unwanted).await.says("tidak ada di rekening");
+    assert_eq!(world.agent().float().await.0, before + 25_000_000);
+    world.verified().await;
+}
+
+async fn page_of(who: &Coded, request: samsat_gateway::domain::RequestId) -> Page {
+    who.opens(&format!("/kantor/isi/{request}")).await
+}

@@ -47,7 +47,7 @@ pub(super) use pay::{fate, pay, withdraw};
 pub(super) use sign_in::{by_password, by_pin, form as sign_in_form, sign_out};
 pub(super) use sorry::Sorry;
 pub(super) use supervisor::supervisor;
-pub(super) use topup::{BODY_MAX as TOPUP_BODY_MAX, ask_topup, topup_form, topup_proof};
+pub(super) use topup::{BODY_MAX as TOPUP_BODY_MAX, ask_topup, proof_file, topup_form, topup_proof};
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -13,7 +13,7 @@ use super::form::{carries_ours, from_here, stale};
 use super::guard::AtCounter;
 use super::supervisor::supervisor_only;
 use super::{Frame, Sorry, page, see};
-use crate::agents::{self, Deposit, PROOF_MAX, Proof, RequestError, UnfitProof};
+use crate::agents::{self, Deposit, Media, PROOF_MAX, Proof, RequestError, UnfitProof};
 use crate::domain::{BusinessDate, RequestId};
 use crate::http::App;
 use crate::http::body::PathOf;
@@ -196,6 +196,11 @@ pub(in crate::http) async fn topup_proof(
     let mut connection = app.db.requests.acquire().await?;
     let found = agents::topup_proof(&mut connection, RequestId(id), Some(agent)).await?;
     let (media, bytes) = found.ok_or_else(Sorry::absent)?;
+    Ok(proof_file(media, bytes))
+}
+
+/// A proof as a download, under a policy that runs nothing.
+pub(in crate::http) fn proof_file(media: Media, bytes: Vec<u8>) -> Response {
     let name = format!("attachment; filename=\"bukti-setor.{}\"", media.extension());
     let name = HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"));
     let headers = [
@@ -208,5 +213,5 @@ pub(in crate::http) async fn topup_proof(
             ),
         ),
     ];
-    Ok((StatusCode::OK, headers, bytes).into_response())
+    (StatusCode::OK, headers, bytes).into_response()
 }

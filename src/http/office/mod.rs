@@ -15,6 +15,7 @@ mod people;
 mod proposals;
 mod propose;
 mod reconciliations;
+mod topups;
 mod trail;
 
 pub(super) use cases::{case, cases};
@@ -27,6 +28,7 @@ pub(super) use propose::{propose_about_payment, propose_to_close};
 pub(super) use reconciliations::{
     export as export_reconciliation, export_workbook, reconciliation, reconciliations,
 };
+pub(super) use topups::{decline_topup, propose_topup, topup, topup_proof, topups};
 pub(super) use trail::{trail, trail_form};
 
 use super::counter::{Frame, Seat, Sorry, code_refusal, page, role_name, see};

@@ -118,6 +118,12 @@ pub(super) const ROWS: &[(&str, &str, Door, u16)] = &[
     ("post", "/kantor/usul/{proposal_id}/setujui", Deciders, 401),
     // It has ended.
     ("post", "/kantor/usul/{proposal_id}/tolak", Deciders, 409),
+    ("get", "/kantor/isi", Office, 200),
+    ("get", "/kantor/isi/{request_id}", Office, 200),
+    ("get", "/kantor/isi/{request_id}/bukti", Office, 200),
+    // The first who decides proposes it; then it is answered.
+    ("post", "/kantor/isi/{request_id}/usul", Deciders, 0),
+    ("post", "/kantor/isi/{request_id}/tolak", Deciders, 0),
     // No such decision.
     ("post", "/kantor/pembayaran/{payment_id}/usul", Officers, 422),
     ("post", "/kantor/perkara/{case_id}/usul", Officers, 303),
