@@ -110,6 +110,7 @@
       told.set(entry.tagihan, here === fate.ke || fate.nasib === 'bukan-di-sini' ? null : fate);
       tell();
     }
+    place.dataset.tuntas = 'ya';
   };
   const FATES = {
     'ditanyakan': 'sedang ditanyakan…',

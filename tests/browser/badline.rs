@@ -53,6 +53,7 @@ async fn a_network_that_is_cut_after_sending_ends_after_a_reload_at_one_booking_
     }
     siti.says("LUNAS").await;
     assert_eq!(stage.world.count("SELECT count(*) FROM idempotency_key").await, 1, "one key");
+    siti.until("its end is seen", "document.querySelector('[data-kotak]').dataset.tuntas").await;
     siti.opens("/").await;
     siti.until("nothing is left unanswered", "document.querySelector('[data-kotak]').hidden").await;
     siti.is_clean();
@@ -143,6 +144,7 @@ async fn a_phone_that_goes_dark_after_sending_finds_its_payment_in_the_outbox_wh
     siti.says("sudah sampai, lihat hasilnya").await;
     siti.opens_outbox().await;
     siti.says("LUNAS").await;
+    siti.until("its end is seen", "document.querySelector('[data-kotak]').dataset.tuntas").await;
     siti.opens("/").await;
     siti.until("nothing is left unanswered", "document.querySelector('[data-kotak]').hidden").await;
     siti.is_clean();

@@ -35,7 +35,11 @@ async fn a_refusal_while_the_page_watches_asks_for_the_cash_to_go_back() {
     siti.presses("Warga tidak mau menunggu?").await;
     siti.says("Jangan kembalikan uang sebelum halaman ini berkata DITOLAK.").await;
     siti.presses("Minta dibatalkan").await;
-    siti.until("it is asked for", "says('SEDANG DIPASTIKAN') && document.readyState === 'complete'").await;
+    siti.patiently("it is asked for", async || {
+        stage.world.count("SELECT count(*) FROM payment WHERE cancel_requested_at IS NOT NULL").await == 1
+    })
+    .await;
+    siti.says("SEDANG DIPASTIKAN").await;
     stage.world.no_faults();
     stage.world.hosts_later(60);
     assert_eq!(stage.world.settle_doubts().await, 0);
