@@ -151,6 +151,8 @@ fn title(code: &str) -> &'static str {
         "DAILY_LIMIT" => "The payment would pass the agent's cap of the day",
         "EXPOSURE_LIMIT" => "The payment would pass the agent's cap on open outcomes",
         "DRAWER_CLOSED" => "The operator has no drawer open",
+        "ALREADY_RETURNED" => "The cash has been returned",
+        "RETURN_NEEDS_DRAWER" => "The operator has no drawer open",
         "WITHDRAWN" => "The payment was given up before it arrived",
         "VEHICLE_BUSY" => "Another payment for this vehicle is open",
         "ALREADY_PAID" => "This period has been paid",

@@ -259,6 +259,7 @@ async fn cash_goes_back_to_a_citizen_out_of_an_open_drawer_only() {
     let told = siti.sends(&refused, &path, &[("kepada", "Ibu Sri")]).await;
     assert_eq!(told.status, StatusCode::CONFLICT);
     told.says("Laci belum dibuka");
+    told.says("Pengembalian belum dicatat");
     assert_eq!(world.count("SELECT count(*) FROM citizen_debt WHERE returned_at IS NULL").await, 1);
     let drawer = opens_with(&siti, "1000000").await;
     let owed = amount_of_all(&world).await;
