@@ -1,9 +1,11 @@
 //! Cash that went back to a citizen: the outlet says so, and its float gets its own again.
 
+use sqlx::PgConnection;
+
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments};
 use crate::agents::{Agent, Operator};
-use crate::domain::{PaymentId, PersonId, Rupiah};
+use crate::domain::{PaymentId, PersonId, Rupiah, Timestamp};
 use crate::ledger::{self, For};
 use crate::{audit, drawer};
 
@@ -78,20 +80,7 @@ impl Payments {
             if told.from_drawer_of.is_some() && till.is_none() {
                 return Err(PayError::DrawerClosed);
             }
-            sqlx::query!(
-                "UPDATE citizen_debt SET returned_at = $2, returned_to = $3, paper_surrendered = $4 WHERE payment_id = $1",
-                id.0, now, told.returned_to, told.paper_surrendered
-            )
-            .execute(&mut *transaction)
-            .await?;
-            sqlx::query!(
-                "UPDATE case_file SET closed_at = $2, resolution = 'returned to the citizen'
-                 WHERE payment_id = $1 AND class = 'DEBT_TO_CITIZEN' AND closed_at IS NULL",
-                id.0,
-                now
-            )
-            .execute(&mut *transaction)
-            .await?;
+            end_debt(&mut transaction, (id, now), told).await?;
             let amount = Rupiah::new(owed.amount).map_err(|e| PayError::Broken(e.to_string()))?;
             let of = For {
                 agent_id: agent.agent_id,
@@ -116,4 +105,27 @@ impl Payments {
         transaction.commit().await?;
         self.view(Scope::Agent(agent.agent_id), id).await
     }
+}
+
+/// The citizen has the cash: the debt ends, and the case that asked for it.
+async fn end_debt(
+    connection: &mut PgConnection,
+    (id, now): (PaymentId, Timestamp),
+    told: &Return<'_>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE citizen_debt SET returned_at = $2, returned_to = $3, paper_surrendered = $4 WHERE payment_id = $1",
+        id.0, now, told.returned_to, told.paper_surrendered
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE case_file SET closed_at = $2, resolution = 'returned to the citizen'
+         WHERE payment_id = $1 AND class = 'DEBT_TO_CITIZEN' AND closed_at IS NULL",
+        id.0,
+        now
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }

@@ -152,7 +152,7 @@ async fn an_operator_who_tries_a_vehicle_again_keeps_the_first_cash_and_returns_
     let (first, second) = (siti.looks_up(&vehicle).await, siti.looks_up(&vehicle).await);
     let confirmed = siti.takes_cash(&first, "900000000").await;
     let late = siti.takes_cash(&second, "900000000").await;
-    world.fault("JASA_RAHARJA", "payment", "reset_before");
+    world.fault("JASA_RAHARJA", "payment", "reset_after_booking");
     let paid = siti.confirms(&confirmed).await;
     world.no_faults();
     siti.follows(&paid).await.says("SEDANG DIPASTIKAN");
