@@ -162,7 +162,7 @@ async fn an_operator_who_tries_a_vehicle_again_keeps_the_first_cash_and_returns_
     told.says("Uang pembayaran pertama tetap di laci.");
     assert!(!told.text().contains("KEMBALIKAN UANG"), "there may be one pile of cash only");
     world.settle_doubts().await;
-    let told = siti.opens(&answer.location()).await;
+    let told = siti.opens(answer.location()).await;
     told.says("sudah dibayar lewat Anda sendiri");
     world.verified().await;
 }
