@@ -29,6 +29,9 @@ pub enum DrawerError {
     /// A payment of this drawer waits for its first answer: whether its cash stays is not known yet.
     #[error("a payment of this drawer is at work")]
     AtWork,
+    /// More is to leave the drawer than lies there.
+    #[error("the drawer holds less")]
+    TooMuch,
     /// The count differs from what must lie there, and nobody has said why, or something has moved since it was shown.
     #[error("the count differs by {variance}")]
     Differs {
@@ -74,8 +77,10 @@ pub struct Close {
     pub drawer_id: DrawerId,
     /// What lies there.
     pub count: Count,
-    /// Why it differs, 3–300 characters, and the difference that the operator was shown.
-    pub reason: Option<(String, Rupiah)>,
+    /// Why it differs, 3–300 characters, told at a second count.
+    pub reason: Option<String>,
+    /// The difference that a supervisor was shown; who counts an own drawer is shown none.
+    pub shown: Option<Rupiah>,
 }
 
 impl Drawers {
@@ -107,7 +112,8 @@ impl Drawers {
     /// Moves cash between the operator's open drawer and the safe, once for one id.
     ///
     /// # Errors
-    /// [`DrawerError::NotOpen`] without an open drawer, [`DrawerError::Absent`] when the id names another movement.
+    /// [`DrawerError::NotOpen`] without an open drawer, [`DrawerError::Absent`] when the id names another movement,
+    /// [`DrawerError::TooMuch`] when more is to leave than lies there.
     pub async fn move_cash(&self, operator: &Operator, movement: &Movement) -> Result<(), DrawerError> {
         let (at, by) = (self.clock.now(), operator.person_id);
         let mut transaction = self.db.requests.begin().await?;
@@ -116,6 +122,17 @@ impl Drawers {
             Way::In => Code::Added,
             Way::Out => Code::HandedOver,
         };
+        let known = store::entry(&mut transaction, (movement.id, drawer)).await?;
+        if known.is_none() && movement.way == Way::Out {
+            let holds = store::book(&mut transaction, drawer).await?.expected()?;
+            if movement.amount > holds {
+                // Who tries amounts to learn what lies there leaves a trace.
+                let facts = json!({"amount": movement.amount, "expected": holds});
+                note(&mut transaction, operator, ("refused cash move", drawer), facts, at).await?;
+                transaction.commit().await?;
+                return Err(DrawerError::TooMuch);
+            }
+        }
         let remark = movement.remark.as_deref();
         let entry = NewEntry { id: movement.id, remark, ..entry_of(drawer, (code, movement.amount), by, at) };
         if store::insert_entry(&mut transaction, &entry).await? {
@@ -136,7 +153,8 @@ impl Drawers {
     ///
     /// # Errors
     /// [`DrawerError::Absent`] for another's, [`DrawerError::AtWork`] while a payment waits for its first answer,
-    /// [`DrawerError::Differs`] when the count differs without a reason for this very difference.
+    /// [`DrawerError::Differs`] when the count differs without a reason, or a supervisor's for another difference. Each
+    /// such count is an audit event.
     pub async fn close(&self, operator: &Operator, close: &Close) -> Result<(), DrawerError> {
         let (at, by) = (self.clock.now(), operator.person_id);
         let mut transaction = self.db.requests.begin().await?;
@@ -154,11 +172,16 @@ impl Drawers {
         }
         let (expected, counted) = (book.expected()?, close.count.total());
         let variance = counted.minus(expected)?;
-        let reason = close.reason.as_ref().filter(|(_, shown)| *shown == variance);
+        // Only what a supervisor was shown is compared: to an own drawer's operator the answer would tell the figure.
+        let is_blind = whose == by;
+        let reason = close.reason.as_deref().filter(|_| is_blind || close.shown == Some(variance));
         if !variance.is_zero() && reason.is_none() {
+            let facts = json!({"counted": counted, "expected": expected});
+            note(&mut transaction, operator, ("counted drawer", close.drawer_id), facts, at).await?;
+            transaction.commit().await?;
             return Err(DrawerError::Differs { expected, variance });
         }
-        let reason = reason.filter(|_| !variance.is_zero()).map(|(why, _)| why.as_str());
+        let reason = reason.filter(|_| !variance.is_zero());
         let found = Found { count: close.count, expected, reason, by, at };
         write_end(&mut transaction, close.drawer_id, &found, variance).await?;
         let facts = json!({"counted": counted, "expected": expected, "variance": variance});

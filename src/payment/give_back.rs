@@ -1,9 +1,11 @@
 //! Cash that went back to a citizen: the outlet says so, and its float gets its own again.
 
+use sqlx::PgConnection;
+
 use super::view::{PaymentView, Scope};
 use super::{PayError, Payments};
 use crate::agents::{Agent, Operator};
-use crate::domain::{PaymentId, PersonId, Rupiah};
+use crate::domain::{PaymentId, PersonId, Rupiah, Timestamp};
 use crate::ledger::{self, For};
 use crate::{audit, drawer};
 
@@ -19,10 +21,10 @@ struct Return<'a> {
 
 impl Payments {
     /// Records that the citizen got the cash of a refused or reversed payment back. None when nothing is owed for it.
-    /// Saying it twice is saying it once. `actor` is who says it, as audit events name them.
+    /// Saying it twice is saying it once, under the same name. `actor` is who says it, as audit events name them.
     ///
     /// # Errors
-    /// [`PayError`] when the database fails.
+    /// [`PayError::AlreadyReturned`] when it went back under another name, [`PayError`] when the database fails.
     pub async fn give_back(
         &self,
         (agent, actor): (&Agent, &str),
@@ -37,7 +39,8 @@ impl Payments {
     /// The same at a counter: the cash comes out of the operator's open drawer.
     ///
     /// # Errors
-    /// [`PayError::DrawerClosed`] without one, [`PayError`] when the database fails.
+    /// [`PayError::DrawerClosed`] without one, [`PayError::AlreadyReturned`] when it went back under another name,
+    /// [`PayError`] when the database fails.
     pub async fn give_back_from_drawer(
         &self,
         operator: &Operator,
@@ -55,36 +58,29 @@ impl Payments {
         let mut transaction = self.db.requests.begin().await?;
         // Drawers before floats, floats before debts, as everywhere.
         let till = match told.from_drawer_of {
-            Some(person) => match drawer::lock_open_of(&mut transaction, person).await? {
-                Some(drawer) => Some((drawer, person)),
-                None => return Err(PayError::DrawerClosed),
-            },
+            Some(person) => {
+                drawer::lock_open_of(&mut transaction, person).await?.map(|drawer| (drawer, person))
+            }
             None => None,
         };
         let mut balances = ledger::lock_balances(&mut transaction, &[agent.agent_id]).await?;
         let owed = sqlx::query!(
-            "SELECT amount, returned_at FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",
+            "SELECT amount, returned_to FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 FOR UPDATE",
             id.0,
             agent.agent_id.0
         )
         .fetch_optional(&mut *transaction)
         .await?;
         let Some(owed) = owed else { return Ok(None) };
-        if owed.returned_at.is_none() {
-            sqlx::query!(
-                "UPDATE citizen_debt SET returned_at = $2, returned_to = $3, paper_surrendered = $4 WHERE payment_id = $1",
-                id.0, now, told.returned_to, told.paper_surrendered
-            )
-            .execute(&mut *transaction)
-            .await?;
-            sqlx::query!(
-                "UPDATE case_file SET closed_at = $2, resolution = 'returned to the citizen'
-                 WHERE payment_id = $1 AND class = 'DEBT_TO_CITIZEN' AND closed_at IS NULL",
-                id.0,
-                now
-            )
-            .execute(&mut *transaction)
-            .await?;
+        // Another name is another handing-over: nobody pays a citizen twice and hears that it was well.
+        if owed.returned_to.as_ref().is_some_and(|to| to != told.returned_to) {
+            return Err(PayError::AlreadyReturned);
+        }
+        if owed.returned_to.is_none() {
+            if told.from_drawer_of.is_some() && till.is_none() {
+                return Err(PayError::DrawerClosed);
+            }
+            end_debt(&mut transaction, (id, now), told).await?;
             let amount = Rupiah::new(owed.amount).map_err(|e| PayError::Broken(e.to_string()))?;
             let of = For {
                 agent_id: agent.agent_id,
@@ -109,4 +105,27 @@ impl Payments {
         transaction.commit().await?;
         self.view(Scope::Agent(agent.agent_id), id).await
     }
+}
+
+/// The citizen has the cash: the debt ends, and the case that asked for it.
+async fn end_debt(
+    connection: &mut PgConnection,
+    (id, now): (PaymentId, Timestamp),
+    told: &Return<'_>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE citizen_debt SET returned_at = $2, returned_to = $3, paper_surrendered = $4 WHERE payment_id = $1",
+        id.0, now, told.returned_to, told.paper_surrendered
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE case_file SET closed_at = $2, resolution = 'returned to the citizen'
+         WHERE payment_id = $1 AND class = 'DEBT_TO_CITIZEN' AND closed_at IS NULL",
+        id.0,
+        now
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }

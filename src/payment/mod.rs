@@ -56,7 +56,8 @@ pub use event::{Effect, Event, Forbidden, Limits};
 #[cfg(feature = "measure")]
 pub use measure::Sale;
 pub use outlet_store::{
-    OutletLine, Standing, open_of, owed_to_citizen, own_for_vehicle, standing, taken_by, taken_since,
+    CashReturned, CitizenDebt, OutletLine, OwnPayment, Standing, citizen_debt, open_of, own_for_vehicle,
+    standing, taken_by, taken_since,
 };
 pub use pay::{PayAnswer, PayRequest};
 pub use refusal::BusinessRefusal;
@@ -111,6 +112,9 @@ pub enum PayError {
     /// The operator has no drawer open for the cash.
     #[error("no drawer is open")]
     DrawerClosed,
+    /// The cash has gone back already, to somebody of another name: none goes back again.
+    #[error("the cash was returned under another name")]
+    AlreadyReturned,
     /// The database or the queue cannot say: the same key again tells.
     #[error("try the same key again")]
     TryAgain,

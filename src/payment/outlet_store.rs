@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::state::StateName;
-use crate::domain::{AgentId, PaymentId, Plate, Rupiah, Timestamp};
+use crate::domain::{AgentId, PaymentId, PersonId, Plate, Rupiah, Timestamp};
 
 /// The hosts' clocks say when cash was taken, ours makes the ids: a day is looked for that much before it begins.
 pub(super) const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -135,6 +135,19 @@ pub async fn standing(
         .transpose()
 }
 
+/// An outlet's own payment that holds a vehicle, and who took its cash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPayment {
+    /// Its id.
+    pub payment_id: PaymentId,
+    /// How it stands.
+    pub state: StateName,
+    /// When the cash was taken.
+    pub taken_at: Timestamp,
+    /// In whose drawer the cash is and how pages name the person; none when the outlet's own program took it.
+    pub operator: Option<(PersonId, String)>,
+}
+
 /// An agent's own payment that holds a vehicle, open or confirmed: the newest. Found by the vehicle's locks.
 ///
 /// # Errors
@@ -143,34 +156,73 @@ pub async fn own_for_vehicle(
     connection: &mut PgConnection,
     agent: AgentId,
     plate: &str,
-) -> Result<Option<PaymentId>, sqlx::Error> {
-    let id = sqlx::query_scalar!(
-        "SELECT p.payment_id FROM vehicle_lock v JOIN payment p USING (payment_id)
+) -> Result<Option<OwnPayment>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT p.payment_id, p.state, p.taken_at, m.person_id AS \"person_id?\",
+                coalesce(m.full_name, m.username) AS operator
+         FROM vehicle_lock v JOIN payment p USING (payment_id)
+         LEFT JOIN drawer_payment l USING (payment_id) LEFT JOIN drawer d USING (drawer_id)
+         LEFT JOIN person m ON m.person_id = d.person_id
          WHERE v.plate = $1 AND p.agent_id = $2 ORDER BY v.is_open DESC, p.payment_id DESC LIMIT 1",
         plate,
         agent.0
     )
     .fetch_optional(connection)
     .await?;
-    Ok(id.map(PaymentId))
+    row.map(|r| {
+        Ok(OwnPayment {
+            payment_id: PaymentId(r.payment_id),
+            state: state(&r.state)?,
+            taken_at: r.taken_at,
+            operator: r.person_id.map(PersonId).zip(r.operator),
+        })
+    })
+    .transpose()
 }
 
-/// What an agent still owes a citizen for a payment that did not come about; none when nothing is owed.
+/// Cash that a payment leaves with an outlet though it is the citizen's, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CitizenDebt {
+    /// What goes back.
+    pub amount: Rupiah,
+    /// Once it has gone back.
+    pub returned: Option<CashReturned>,
+}
+
+/// How cash went back to a citizen, as the outlet recorded it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CashReturned {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Who got it, as the operator wrote the name.
+    pub to: String,
+    /// The paper that had been handed over came back.
+    pub paper_surrendered: bool,
+}
+
+/// What an agent owes or owed a citizen for a payment that did not come about; none when nothing ever was.
 ///
 /// # Errors
 /// [`sqlx::Error`] when the statement fails.
-pub async fn owed_to_citizen(
+pub async fn citizen_debt(
     connection: &mut PgConnection,
     agent: AgentId,
     id: PaymentId,
-) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "SELECT amount FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2 AND returned_at IS NULL",
+) -> Result<Option<CitizenDebt>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT amount, returned_at, returned_to, paper_surrendered FROM citizen_debt WHERE payment_id = $1 AND agent_id = $2",
         id.0,
         agent.0
     )
     .fetch_optional(connection)
-    .await
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let amount = Rupiah::new(row.amount).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+    let returned = match (row.returned_at, row.returned_to, row.paper_surrendered) {
+        (Some(at), Some(to), Some(paper_surrendered)) => Some(CashReturned { at, to, paper_surrendered }),
+        _ => None,
+    };
+    Ok(Some(CitizenDebt { amount, returned }))
 }
 
 /// How far a payment's first event may stand from its id: they are made one after the other by one program.

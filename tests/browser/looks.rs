@@ -116,6 +116,7 @@ async fn a_sale_looks_right_at_every_step() {
     siti.counts(crate::day::taken(&stage).await + 10_000).await;
     siti.presses("Tutup laci").await;
     siti.shows("laci-selisih", "Alasan selisih").await;
+    siti.counts(crate::day::taken(&stage).await + 10_000).await;
     siti.fills("Alasan selisih", "kembalian belum diambil warga").await;
     siti.presses("Tutup laci").await;
     siti.shows("laci-ditutup", "LACI DITUTUP").await;

@@ -75,7 +75,7 @@ async fn without_script_the_same_pages_sell_and_two_clicks_book_once() {
 }
 
 #[tokio::test]
-async fn two_operators_on_one_vehicle_pay_it_once_and_the_other_is_told_not_to_return_cash_blindly() {
+async fn two_operators_on_one_vehicle_pay_it_once_and_the_other_is_told_to_return_the_second_cash() {
     let Some(stage) = Stage::set().await else { return };
     let siti = stage.at_counter("siti", Device::Phone).await;
     let budi = stage.at_counter("budi", Device::Pc).await;
@@ -92,7 +92,9 @@ async fn two_operators_on_one_vehicle_pay_it_once_and_the_other_is_told_not_to_r
     let told = [&one, &other].iter().filter(|text| text.contains("SUDAH ADA PEMBAYARAN")).count();
     assert_eq!(told, 1, "one paid, the other was told: {one} / {other}");
     let late = if one.contains("SUDAH ADA") { &siti } else { &budi };
-    late.says("Jangan kembalikan uang sebelum melihat hasilnya.").await;
+    late.says("KEMBALIKAN UANG PERCOBAAN INI").await;
+    late.says("Percobaan kedua ini tidak mengambil apa-apa: kembalikan uang yang Anda terima").await;
+    late.says("Uang pembayaran pertama tetap disimpan.").await;
     late.presses("Lihat pembayaran itu").await;
     late.says("LUNAS").await;
     siti.is_clean();

@@ -145,6 +145,12 @@ impl From<PayError> for Problem {
                 Retry::SameKey,
                 "the operator has no drawer open: take no money",
             ),
+            PayError::AlreadyReturned => Self::new(
+                StatusCode::CONFLICT,
+                "ALREADY_RETURNED",
+                Retry::Never,
+                "the cash has been returned under another name: return nothing again",
+            ),
             PayError::TryAgain => Self::try_again(),
             PayError::Broken(why) => {
                 tracing::error!(why, "a payment is broken");
@@ -208,13 +214,14 @@ pub struct ReturnRequest {
     paper_surrendered: bool,
 }
 
-/// Records that a citizen got the cash of a refused or reversed payment back.
+/// Records that a citizen got the cash of a refused or reversed payment back: once, however often the same name is sent.
 ///
 /// # Errors
-/// `404` when nothing is owed for that payment.
+/// `404` when nothing is owed for that payment, `409` when the cash went back under another name.
 #[utoipa::path(post, path = "/v1/payments/{payment_id}/return", request_body = ReturnRequest, security(("bearer" = [])),
     params(("payment_id" = Uuid, Path)), responses((status = 200, body = PaymentView), (status = 400, body = ProblemBody),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody, description = "`ALREADY_RETURNED`: it went back under another name"),
     (status = 413, body = ProblemBody)))]
 pub async fn give_back(
     State(app): State<App>,

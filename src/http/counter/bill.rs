@@ -246,7 +246,7 @@ async fn shown(
         float_short: float.available < lookup.total.get(),
         over_cap: over_cap.map(|refusal| words(refusal.as_str()).sentence),
         no_drawer: drawer.is_none(),
-        own_payment: own.map(|id| id.0),
+        own_payment: own.map(|own| own.payment_id.0),
         cash,
         refused,
     };

@@ -27,6 +27,11 @@ use crate::http::problem::Problem;
 const LISTED_MAX: i64 = 20;
 /// Movements of one drawer on its page.
 const LINES_MAX: i64 = 500;
+/// The field that says that a count is a second one.
+const RECOUNT: &str = "ulang";
+/// A count of an own drawer that does not fit.
+const BLIND: &str =
+    "Hitungan belum cocok; mohon hitung sekali lagi dari awal, dan bila Anda yakin tulis alasannya.";
 /// Letters in a reason or a remark.
 const WORDS_MAX: usize = 300;
 
@@ -108,8 +113,10 @@ pub(in crate::http) async fn open_drawer(
 struct Told {
     refused: Option<String>,
     typed: BTreeMap<String, String>,
-    /// Counted, expected, and the difference that needs a reason.
+    /// The count did not fit: counted, expected, and the difference that needs a reason.
     differs: Option<(String, String, Rupiah)>,
+    /// An own drawer's count did not fit, this time or before: a second one, with a reason.
+    is_recount: bool,
 }
 
 #[derive(Template)]
@@ -131,7 +138,9 @@ struct DrawerPage {
     movement_id: CashEntryId,
     pieces: Vec<Pieces>,
     refused: Option<String>,
+    /// For a supervisor who closes another's.
     differs: Option<(String, String, Difference, i64)>,
+    is_recount: bool,
     reason: String,
 }
 
@@ -168,7 +177,8 @@ async fn shown(
             .into(),
         reason: typed("alasan"),
         refused: told.refused,
-        differs: told.differs.map(|(counted, expected, variance)| {
+        is_recount: is_own && told.is_recount,
+        differs: told.differs.filter(|_| !is_own).map(|(counted, expected, variance)| {
             (counted, expected, Difference::of(variance), variance.get())
         }),
         operator: drawer.operator,
@@ -238,8 +248,14 @@ pub(in crate::http) async fn move_cash(
         return again(&app, &at, Told { refused: Some(why.to_owned()), ..Told::default() }).await;
     };
     let movement = Movement { id: form.nomor, way, amount, remark };
-    app.drawers.move_cash(&at.session.operator, &movement).await.map_err(sorry)?;
-    Ok(see("/laci"))
+    match app.drawers.move_cash(&at.session.operator, &movement).await {
+        Ok(()) => Ok(see("/laci")),
+        Err(DrawerError::TooMuch) => {
+            let why = "Isi laci tidak sebanyak itu, jadi setoran ini tidak dicatat; mohon hitung lagi uang yang disetor, lalu tulis jumlahnya sekali lagi.";
+            again(&app, &at, Told { refused: Some(why.to_owned()), ..Told::default() }).await
+        }
+        Err(error) => Err(sorry(error)),
+    }
 }
 
 async fn again(app: &App, at: &AtCounter, told: Told) -> Result<Response, Sorry> {
@@ -248,7 +264,8 @@ async fn again(app: &App, at: &AtCounter, told: Told) -> Result<Response, Sorry>
     shown(app, at, (drawer, Some(book)), told).await
 }
 
-/// `POST /laci/{drawer_id}/tutup`: counted, compared, closed; with a difference only when its reason is told.
+/// `POST /laci/{drawer_id}/tutup`: counted, compared, closed; with a difference only after a second count with its reason.
+/// Who counts an own drawer learns that it differs, and neither by how much nor which way.
 ///
 /// # Errors
 /// When it is not this operator's, or the database fails.
@@ -259,40 +276,52 @@ pub(in crate::http) async fn close_drawer(
     Sent(typed): Sent<BTreeMap<String, String>>,
 ) -> Result<Response, Sorry> {
     let found = visible(&app, &at, id).await?;
+    let is_own = found.0.person_id == at.session.operator.person_id;
+    let is_recount = typed.contains_key(RECOUNT);
     let told = match close_of(DrawerId(id), &typed) {
         Ok(close) => match app.drawers.close(&at.session.operator, &close).await {
             Ok(()) => return Ok(see(&format!("/laci/{id}"))),
             Err(DrawerError::Differs { expected, variance }) => {
                 let counted = close.count.total().to_string();
                 let refused = match close.reason {
+                    _ if is_own => BLIND,
                     Some(_) => "Isi laci berubah sejak dihitung; mohon periksa selisih yang baru ini.",
                     None => "Hitungan belum cocok; mohon hitung sekali lagi, atau tulis alasan selisihnya.",
                 };
                 let differs = Some((counted, expected.to_string(), variance));
-                Told { refused: Some(refused.to_owned()), typed, differs }
+                // The first count is not there to be copied.
+                let typed = if is_own && !is_recount { BTreeMap::new() } else { typed };
+                Told { refused: Some(refused.to_owned()), typed, differs, is_recount: true }
             }
             Err(DrawerError::AtWork) => {
                 let why = "Masih ada pembayaran yang sedang dikerjakan di laci ini; mohon tunggu hasilnya, lalu tutup lagi.";
-                Told { refused: Some(why.to_owned()), typed, differs: None }
+                Told { refused: Some(why.to_owned()), typed, differs: None, is_recount }
             }
             Err(error) => return Err(sorry(error)),
         },
-        Err(BadCount(each)) => {
-            let why = format!("Jumlah lembar {} tidak terbaca; mohon ketik angka saja.", money(each));
-            Told { refused: Some(why), typed, differs: None }
-        }
+        Err(why) => Told { refused: Some(why), typed, differs: None, is_recount },
     };
     shown(&app, &at, found, told).await
 }
 
-fn close_of(drawer_id: DrawerId, typed: &BTreeMap<String, String>) -> Result<Close, BadCount> {
+/// What is to close a drawer, or in words what cannot be read of it.
+fn close_of(drawer_id: DrawerId, typed: &BTreeMap<String, String>) -> Result<Close, String> {
     let fields = DENOMINATIONS.map(field_of);
     let text = |field: &str| typed.get(field).map_or("", String::as_str);
-    let count = Count::parse(fields.each_ref().map(|field| text(field)))?;
+    let pieces = fields.each_ref().map(|field| text(field));
+    if pieces.iter().all(|typed| typed.trim().is_empty()) {
+        return Err(
+            "Hitungan masih kosong; mohon tulis jumlah lembar, atau 0 bila laci memang kosong.".to_owned()
+        );
+    }
+    let count = Count::parse(pieces).map_err(|BadCount(each)| {
+        format!("Jumlah lembar {} tidak terbaca; mohon ketik angka saja.", money(each))
+    })?;
     let words: String = text("alasan").trim().chars().take(WORDS_MAX).collect();
     let shown = text("selisih").parse().ok().and_then(|variance| Rupiah::new(variance).ok());
-    let reason = shown.filter(|_| words.chars().count() >= 3).map(|shown| (words, shown));
-    Ok(Close { drawer_id, count, reason })
+    let is_second = shown.is_some() || typed.contains_key(RECOUNT);
+    let reason = Some(words).filter(|words| is_second && words.chars().count() >= 3);
+    Ok(Close { drawer_id, count, reason, shown })
 }
 
 fn sorry(error: DrawerError) -> Sorry {
@@ -300,7 +329,7 @@ fn sorry(error: DrawerError) -> Sorry {
         DrawerError::Absent => Sorry::absent(),
         DrawerError::NotOpen => crate::payment::PayError::DrawerClosed.into(),
         DrawerError::Sql(error) => error.into(),
-        DrawerError::AtWork | DrawerError::Differs { .. } | DrawerError::Money(_) => {
+        DrawerError::AtWork | DrawerError::TooMuch | DrawerError::Differs { .. } | DrawerError::Money(_) => {
             Problem::bad_request("the drawer does not take this").into()
         }
     }

@@ -17,8 +17,8 @@ use super::{Frame, Sorry, page, see};
 use crate::domain::{PaymentId, Rupiah, wib_long};
 use crate::http::App;
 use crate::http::body::PathOf;
-use crate::http::problem::Problem;
-use crate::payment::{self, PaymentView, Scope, Standing, StateName};
+use crate::http::problem::{Problem, Retry};
+use crate::payment::{self, PayError, PaymentView, Scope, Standing, StateName};
 
 #[derive(Template)]
 #[template(path = "counter/outcome.html")]
@@ -35,9 +35,21 @@ struct OutcomePage {
     open: bool,
     /// Cash to give back after a paper was handed over.
     owed: Option<String>,
+    /// Cash that has gone back: none goes back again.
+    returned: Option<Returned>,
+    /// Somebody has just asked to record a second return.
+    twice: bool,
     cash: Option<(String, String)>,
     titip_no: Option<String>,
     lunas_no: Option<String>,
+}
+
+/// To whom cash went back, when, and whether the paper came back with it.
+struct Returned {
+    amount: String,
+    to: String,
+    at: String,
+    paper_surrendered: bool,
 }
 
 /// How a payment stands, as a cashier tells it apart.
@@ -102,36 +114,55 @@ pub(in crate::http) async fn outcome(
     PathOf(id): PathOf<Uuid>,
     Query(came): Query<Came>,
 ) -> Result<Response, Sorry> {
+    shown(&app, &at, (id, came.uang), false).await
+}
+
+async fn shown(
+    app: &App,
+    at: &AtCounter,
+    (id, uang): (Uuid, Option<i64>),
+    twice: bool,
+) -> Result<Response, Sorry> {
     let agent = at.session.operator.outlet.agent_id;
     let mut connection = app.db.requests.acquire().await?;
     let standing =
         payment::standing(&mut connection, agent, PaymentId(id)).await?.ok_or_else(Sorry::absent)?;
     let payment = app.payments.view(Scope::Agent(agent), PaymentId(id)).await?;
     let payment = payment.ok_or_else(Sorry::absent)?;
-    let owed = payment::owed_to_citizen(&mut connection, agent, PaymentId(id)).await?;
+    let debt = payment::citizen_debt(&mut connection, agent, PaymentId(id)).await?;
     drop(connection);
     let kind = Kind::of(payment.state);
     let amount = Rupiah::new(payment.amount).unwrap_or_default();
-    let cash = came.uang.and_then(|cash| Rupiah::not_negative(cash).ok());
+    let cash = uang.and_then(|cash| Rupiah::not_negative(cash).ok());
     let cash = cash.filter(|cash| *cash >= amount);
     let cash = cash.map(|cash| (cash.to_string(), cash.minus(amount).unwrap_or_default().to_string()));
     let at_taken = chrono::DateTime::parse_from_rfc3339(&payment.taken_at).map(|at| wib_long(at.to_utc()));
     let refused = kind == Kind::Refused;
+    let owed = debt.as_ref().filter(|debt| debt.returned.is_none()).map(|debt| debt.amount.to_string());
+    let returned = debt.and_then(|debt| debt.returned.map(|back| (debt.amount, back)));
+    let status = if twice { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let template = OutcomePage {
-        frame: Frame::of(&at),
+        frame: Frame::of(at),
         amount: amount.to_string(),
         taken_at: at_taken.unwrap_or_default(),
         kind,
         etag: etag(&standing),
         open: standing.state.is_open(),
         words: payment.reason.as_deref().filter(|_| refused).map(words),
-        owed: owed.map(|owed| Rupiah::new(owed).unwrap_or_default().to_string()),
+        owed,
+        returned: returned.map(|(amount, back)| Returned {
+            amount: amount.to_string(),
+            to: back.to,
+            at: wib_long(back.at),
+            paper_surrendered: back.paper_surrendered,
+        }),
+        twice,
         cash,
         titip_no: standing.titip_no,
         lunas_no: standing.receipt_no,
         payment,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(page(status, &template))
 }
 
 /// `GET /bayar/{payment_id}/keadaan`: what a waiting page asks every few seconds. `304` while nothing has changed.
@@ -184,7 +215,7 @@ pub(in crate::http) async fn cancel(
 
 /// To whom the cash went back.
 #[derive(Deserialize)]
-pub(in crate::http) struct Returned {
+pub(in crate::http) struct GivenBack {
     kepada: String,
     bukti: Option<String>,
 }
@@ -192,12 +223,12 @@ pub(in crate::http) struct Returned {
 /// `POST /bayar/{payment_id}/kembali`: the citizen has the cash back.
 ///
 /// # Errors
-/// When nothing is owed for it, or the database fails.
+/// When nothing is owed for it, no drawer is open, or the database fails.
 pub(in crate::http) async fn give_back(
     State(app): State<App>,
     at: AtCounter,
     PathOf(id): PathOf<Uuid>,
-    Sent(form): Sent<Returned>,
+    Sent(form): Sent<GivenBack>,
 ) -> Result<Response, Sorry> {
     let name = form.kepada.trim().to_owned();
     if name.is_empty() || name.len() > 100 {
@@ -208,7 +239,14 @@ pub(in crate::http) async fn give_back(
     let task = app.tasks.spawn(async move {
         payments.give_back_from_drawer(&operator, PaymentId(id), &name, surrendered).await
     });
-    let payment = task.await.map_err(|_| Problem::internal())??;
-    payment.ok_or_else(Sorry::absent)?;
-    Ok(see(&format!("/bayar/{id}")))
+    match task.await.map_err(|_| Problem::internal())? {
+        Ok(Some(_)) => Ok(see(&format!("/bayar/{id}"))),
+        Ok(None) => Err(Sorry::absent()),
+        Err(PayError::AlreadyReturned) => shown(&app, &at, (id, None), true).await,
+        Err(PayError::DrawerClosed) => {
+            let detail = "the operator has no drawer open that the cash could come from";
+            Err(Problem::new(StatusCode::CONFLICT, "RETURN_NEEDS_DRAWER", Retry::SameKey, detail).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -17,13 +17,15 @@ use super::guard::AtCounter;
 use super::refusal::{Words, words};
 use super::sign_in::Nothing;
 use super::{Frame, Sorry, page, see};
-use crate::domain::{LookupId, Rupiah};
+use crate::domain::{LookupId, PersonId, Rupiah, wib_long};
 use crate::drawer;
 use crate::http::App;
 use crate::http::body::PathOf;
 use crate::http::problem::Problem;
 use crate::lookup::Lookup;
-use crate::payment::{self, BusinessRefusal, GivenUp, KeyOutcome, PayError, PayRequest, Till};
+use crate::payment::{
+    self, BusinessRefusal, GivenUp, KeyOutcome, OwnPayment, PayError, PayRequest, StateName, Till,
+};
 
 /// What the cashier has confirmed: key, amount and cash as the page before had them.
 #[derive(Deserialize)]
@@ -120,8 +122,31 @@ struct RefusedPage {
     plate: String,
     amount: String,
     words: Words,
-    /// This outlet's own payment, for which the vehicle is taken: no cash goes back before it is looked at.
-    own_payment: Option<Uuid>,
+    /// This outlet's own payment, for which the vehicle is taken: its cash stays, that of this attempt goes back.
+    own_payment: Option<First>,
+}
+
+/// The payment that came before this attempt.
+struct First {
+    id: Uuid,
+    /// Both authorities have booked it.
+    is_paid: bool,
+    /// This very operator took its cash: there may be no second one.
+    is_mine: bool,
+    by: String,
+    at: String,
+}
+
+impl First {
+    fn of(own: OwnPayment, reader: PersonId) -> Self {
+        Self {
+            id: own.payment_id.0,
+            is_paid: own.state == StateName::Confirmed,
+            is_mine: own.operator.as_ref().is_some_and(|(person, _)| *person == reader),
+            by: own.operator.map_or_else(|| "program gerai".to_owned(), |(_, name)| name),
+            at: wib_long(own.taken_at),
+        }
+    }
 }
 
 /// `GET /tagihan/{lookup_id}/nasib`: what became of what was sent for this quote. A page asks it for JSON by itself.
@@ -172,7 +197,8 @@ async fn refused(
     let own_payment = if matches!(refusal, BusinessRefusal::AlreadyPaid | BusinessRefusal::VehicleBusy) {
         let mut connection = app.db.requests.acquire().await?;
         let agent = at.session.operator.outlet.agent_id;
-        payment::own_for_vehicle(&mut connection, agent, &lookup.plate).await?.map(|id| id.0)
+        let own = payment::own_for_vehicle(&mut connection, agent, &lookup.plate).await?;
+        own.map(|own| First::of(own, at.session.operator.person_id))
     } else {
         None
     };

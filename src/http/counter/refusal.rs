@@ -180,6 +180,16 @@ const OF_PAYMENT: &[(&str, &str, &str)] = &[
         "Laci Anda belum dibuka sehingga uang belum boleh diterima; buka dahulu lewat menu Laci, lalu kirim lagi dari halaman ini.",
     ),
     (
+        "RETURN_NEEDS_DRAWER",
+        "Laci belum dibuka",
+        "Pengembalian belum dicatat karena uangnya keluar dari laci, dan laci Anda belum dibuka; buka dahulu lewat menu Laci, lalu catat lagi dari halaman pembayaran itu.",
+    ),
+    (
+        "ALREADY_RETURNED",
+        "Uang sudah dikembalikan",
+        "Uang pembayaran ini sudah dikembalikan atas nama lain; jangan kembalikan lagi, dan lihat halaman pembayaran itu.",
+    ),
+    (
         "VEHICLE_BUSY",
         "Sedang dibayar di tempat lain",
         "Pembayaran lain untuk kendaraan ini masih dipastikan; kembalikan uang warga dan mintalah ia menunggu hasil pembayaran yang pertama, jangan bayar dua kali.",
@@ -255,7 +265,7 @@ mod tests {
     use super::*;
 
     /// The codes of the protocol, of the API, and those that end up on a refused payment.
-    const CODES: [&str; 44] = [
+    const CODES: [&str; 46] = [
         "NOT_FOUND",
         "OUTSIDE_JATIM",
         "CHASSIS_MISMATCH",
@@ -287,6 +297,8 @@ mod tests {
         "DAILY_LIMIT",
         "EXPOSURE_LIMIT",
         "DRAWER_CLOSED",
+        "RETURN_NEEDS_DRAWER",
+        "ALREADY_RETURNED",
         "VEHICLE_BUSY",
         "LOOKUP_NOT_FOUND",
         "FORBIDDEN",

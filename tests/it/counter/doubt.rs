@@ -87,6 +87,22 @@ async fn a_refusal_after_a_bukti_titip_asks_for_the_cash_to_go_back_and_notes_it
     let noted = siti.sends(&refused, &back, &[("kepada", "Ibu Sri"), ("bukti", "ya")]).await;
     let after = siti.follows(&noted).await;
     assert!(!after.text().contains("Catat pengembalian"), "it is noted once");
+    after.says("Uang sudah dikembalikan kepada Ibu Sri, ");
+    after.says("Jangan kembalikan lagi.");
+    after.says("Bukti sudah diminta kembali.");
+    assert!(!after.text().contains("KEMBALIKAN UANG"), "nobody is told to pay it back again");
+    assert!(!after.text().contains("kembalikan uang"), "{}", after.text());
+    // A page that stood open elsewhere: another name is another handing-over, the same name is the same one.
+    let budi = world.cashier(0, "budi").await;
+    budi.signs_in().await;
+    let stale = budi.opens(&bare(&open)).await;
+    let twice = budi.sends(&stale, &back, &[("kepada", "Pak Joko"), ("bukti", "ya")]).await;
+    assert_eq!(twice.status, StatusCode::UNPROCESSABLE_ENTITY);
+    twice.says("Pengembalian kedua ini tidak dicatat, karena uangnya sudah dikembalikan kepada Ibu Sri.");
+    let same = budi.sends(&stale, &back, &[("kepada", "Ibu Sri")]).await;
+    assert_eq!(same.location(), bare(&open));
+    let one = "SELECT count(*) FROM cash_entry WHERE code = 'RETURNED'";
+    assert_eq!(world.count(one).await, 1, "the cash left one drawer");
     let by = "SELECT count(*) FROM audit_event WHERE actor = 'person:siti' AND action = 'returned cash'";
     assert_eq!(world.count(by).await, 1);
     assert_eq!(world.count("SELECT count(*) FROM audit_event WHERE body LIKE '%Ibu Sri%'").await, 0);

@@ -202,7 +202,7 @@ async fn pages(stage: &Stage) -> Vec<Page> {
     let close = drawer.html.split("action=\"/laci/").find(|rest| rest.contains("/tutup\"")).unwrap();
     let close = format!("/laci/{}", close.split('"').next().unwrap());
     pages.push(siti.sends(&drawer, &close, &[("p1000", "1")]).await);
-    let reason = [("p1000", "0"), ("alasan", "lain-lain"), ("selisih", "1")];
+    let reason = [("p1000", "0"), ("alasan", "x"), ("ulang", "ya")];
     pages.push(siti.sends(&drawer, &close, &reason).await);
     let ani = stage.world.newcomer(0, ("ani", Role::Penyelia), false).await;
     ani.signs_in().await;

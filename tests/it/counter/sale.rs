@@ -121,7 +121,7 @@ async fn the_same_form_again_or_twice_at_once_books_once() {
 }
 
 #[tokio::test]
-async fn two_operators_of_one_outlet_on_one_vehicle_pay_it_once_and_return_no_cash_blindly() {
+async fn two_operators_of_one_outlet_on_one_vehicle_pay_it_once_and_the_second_cash_goes_back() {
     let world = World::new().await;
     let (siti, budi) = (world.cashier(0, "siti").await, world.cashier(0, "budi").await);
     siti.signs_in().await;
@@ -135,9 +135,35 @@ async fn two_operators_of_one_outlet_on_one_vehicle_pay_it_once_and_return_no_ca
     let answer = budi.confirms(&late).await;
     let told = budi.follows(&answer).await;
     told.says("SUDAH ADA PEMBAYARAN DI LOKET INI");
-    told.says("Jangan kembalikan uang sebelum melihat hasilnya.");
+    told.says("KEMBALIKAN UANG PERCOBAAN INI");
+    told.says("Kendaraan ini sudah dibayar oleh");
+    told.says("Percobaan kedua ini tidak mengambil apa-apa");
     assert!(told.html.contains(paid.location().split('?').next().unwrap()), "it leads to that payment");
     assert_eq!(world.booked("BAPENDA"), 1);
+    world.verified().await;
+}
+
+#[tokio::test]
+async fn an_operator_who_tries_a_vehicle_again_keeps_the_first_cash_and_returns_only_a_second() {
+    let world = World::new().await;
+    let siti = world.cashier(0, "siti").await;
+    siti.signs_in().await;
+    let vehicle = world.vehicle();
+    let (first, second) = (siti.looks_up(&vehicle).await, siti.looks_up(&vehicle).await);
+    let confirmed = siti.takes_cash(&first, "900000000").await;
+    let late = siti.takes_cash(&second, "900000000").await;
+    world.fault("JASA_RAHARJA", "payment", "reset_after_booking");
+    let paid = siti.confirms(&confirmed).await;
+    world.no_faults();
+    siti.follows(&paid).await.says("SEDANG DIPASTIKAN");
+    let answer = siti.confirms(&late).await;
+    let told = siti.follows(&answer).await;
+    told.says("belum pasti; jangan kembalikan uangnya dulu.");
+    told.says("Uang pembayaran pertama tetap di laci.");
+    assert!(!told.text().contains("KEMBALIKAN UANG"), "there may be one pile of cash only");
+    world.settle_doubts().await;
+    let told = siti.opens(answer.location()).await;
+    told.says("sudah dibayar lewat Anda sendiri");
     world.verified().await;
 }
 

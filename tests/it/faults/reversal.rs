@@ -41,6 +41,12 @@ async fn rule_08_two_people_take_a_payment_back_and_the_citizen_gets_the_cash() 
     let path = format!("/v1/payments/{}/return", paid.id());
     let given = world.agent().send(Method::POST, &path, &[], Some(&back)).await;
     assert_eq!((given.status, float(&world).await), (StatusCode::OK, (0, 0)), "{}", given.text);
+    let again = world.agent().send(Method::POST, &path, &[], Some(&back)).await;
+    assert_eq!(again.status, StatusCode::OK, "the same name is the same return: {}", again.text);
+    let other = json!({"returned_to": "Budi", "paper_surrendered": true});
+    let twice = world.agent().send(Method::POST, &path, &[], Some(&other)).await;
+    twice.is_problem(409, "ALREADY_RETURNED", "never");
+    assert_eq!(float(&world).await, (0, 0));
     // The periods are free: paying again needs a new inquiry and a new reference.
     let again = world.agent().looks_up(&world.of_case("PAYABLE", 0)).await;
     assert_eq!(world.agent().pays(&again).await.state(), "confirmed");

@@ -99,7 +99,7 @@ async fn the_supervisor_sees_every_operator_of_the_outlet_and_a_cashier_sees_no_
     world.no_faults();
     let drawer = budi.opens("/laci").await;
     let told = counts(&budi, &drawer, 7_000, &[]).await;
-    counts(&budi, &told, 7_000, &[("alasan", "uang parkir tercampur"), ("selisih", "7000")]).await;
+    counts(&budi, &told, 7_000, &[("alasan", "uang parkir tercampur"), ("ulang", "ya")]).await;
     let taken = world.count("SELECT sum(amount)::bigint FROM payment").await;
     let page = ani.opens("/penyelia").await;
     page.says(&format!("Seharusnya di laci {}", rupiah(taken)));

@@ -107,13 +107,21 @@ async fn a_drawer_whose_count_fits_closes_and_one_that_differs_needs_a_reason() 
     let short = counts(&siti, &drawer, 150_000 + taken - 20_000, &[]).await;
     assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
     short.says("Hitungan belum cocok");
-    short.says("kurang Rp20.000");
     short.says("Selisih laci");
-    let wordless = [("alasan", " "), ("selisih", "-20000")];
+    for told in ["Seharusnya", "kurang", "lebih", &*rupiah(150_000 + taken)] {
+        assert!(!short.text().contains(told), "a blind count tells no figure: {told}");
+    }
+    assert_eq!(short.field("p100000").as_deref(), Some(""), "counted anew");
+    let empty = siti.sends(&short, &closing_path(&short), &[("alasan", "lupa"), ("ulang", "ya")]).await;
+    empty.says("Hitungan masih kosong");
+    let wordless = [("alasan", " "), ("ulang", "ya")];
     counts(&siti, &short, 150_000 + taken - 20_000, &wordless).await.says("Hitungan belum cocok");
-    // The reason was told for another difference than there is now.
-    let reason = [("alasan", "uang receh hilang"), ("selisih", "-20000")];
-    counts(&siti, &short, 150_000 + taken - 30_000, &reason).await.says("Isi laci berubah");
+    // A reason at once is none: it comes with the second count.
+    let at_once = [("alasan", "uang receh hilang")];
+    counts(&siti, &short, 150_000 + taken - 30_000, &at_once).await.says("Hitungan belum cocok");
+    let events = "SELECT count(*) FROM audit_event WHERE action = 'counted drawer' AND actor = 'person:siti'";
+    assert_eq!(world.count(events).await, 3);
+    let reason = [("alasan", "uang receh hilang"), ("ulang", "ya")];
     assert_eq!(world.count("SELECT count(*) FROM drawer WHERE closed_at IS NOT NULL").await, 0);
     let closed = counts(&siti, &short, 150_000 + taken - 20_000, &reason).await;
     let report = siti.follows(&closed).await;
@@ -168,6 +176,12 @@ async fn what_is_returned_handed_over_or_fetched_counts_and_the_same_form_twice_
         let wrong = [("nomor", &*number), ("arah", way), ("jumlah", sum)];
         siti.sends(&drawer, "/laci/pindah", &wrong).await.says("Jumlah uang tidak terbaca");
     }
+    let much = (50_000 + paid - 30_000 + 5_000 + 1).to_string();
+    let too_much = [("nomor", &*uuid::Uuid::now_v7().to_string()), ("arah", "keluar"), ("jumlah", &*much)];
+    let refused = siti.sends(&drawer, "/laci/pindah", &too_much).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    refused.says("Isi laci tidak sebanyak itu");
+    assert_eq!(world.count("SELECT count(*) FROM cash_entry WHERE code = 'HANDED_OVER'").await, 1);
     let drawer = siti.opens("/laci").await;
     let closed = counts(&siti, &drawer, 50_000 + paid - 30_000 + 5_000, &[]).await;
     siti.follows(&closed).await.says("Hitungan cocok.");
@@ -259,6 +273,7 @@ async fn cash_goes_back_to_a_citizen_out_of_an_open_drawer_only() {
     let told = siti.sends(&refused, &path, &[("kepada", "Ibu Sri")]).await;
     assert_eq!(told.status, StatusCode::CONFLICT);
     told.says("Laci belum dibuka");
+    told.says("Pengembalian belum dicatat");
     assert_eq!(world.count("SELECT count(*) FROM citizen_debt WHERE returned_at IS NULL").await, 1);
     let drawer = opens_with(&siti, "1000000").await;
     let owed = amount_of_all(&world).await;
@@ -326,6 +341,11 @@ async fn a_drawer_is_its_operators_and_the_supervisors_and_looks_absent_to_every
     seen.says("Seharusnya sekarang");
     let taken = amount_of_all(&world).await;
     seen.says(&rupiah(taken));
+    let told = counts(&ani, &seen, taken + 1_000, &[]).await;
+    told.says("lebih Rp1.000");
+    // The reason was told for another difference than there is now.
+    let reason = [("alasan", "salah hitung"), ("selisih", "1000")];
+    counts(&ani, &told, taken + 2_000, &reason).await.says("Isi laci berubah");
     let closed = counts(&ani, &seen, taken, &[]).await;
     ani.follows(&closed).await.says("oleh Siti Aminah");
     let by = "SELECT count(*) FROM audit_event WHERE action = 'closed drawer' AND actor = 'person:ani'";

@@ -70,8 +70,8 @@ impl World {
         let pieces = in_pieces(book.expected().expect("a sum").get() + variance);
         let count = Count::parse(pieces.each_ref().map(String::as_str)).expect("a count");
         let differs = count.total().minus(book.expected().expect("a sum")).expect("a difference");
-        let reason = (!differs.is_zero()).then(|| ("salah kembalian".to_owned(), differs));
-        let close = Close { drawer_id: drawer, count, reason };
+        let reason = (!differs.is_zero()).then(|| "salah kembalian".to_owned());
+        let close = Close { drawer_id: drawer, count, reason, shown: Some(differs) };
         self.app.drawers.close(operator, &close).await.expect("a closed drawer");
     }
 
