@@ -20,7 +20,7 @@ use crate::drawer::{
     self, BadCount, Book, Close, Code, Count, DENOMINATIONS, Drawer, DrawerError, Line, Movement, Way,
 };
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::problem::Problem;
 
 /// Drawers in one list.
@@ -201,7 +201,7 @@ async fn visible(app: &App, at: &AtCounter, id: Uuid) -> Result<(Drawer, Option<
 pub(in crate::http) async fn one_drawer(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let found = visible(&app, &at, id).await?;
     shown(&app, &at, found, Told::default()).await
@@ -255,7 +255,7 @@ async fn again(app: &App, at: &AtCounter, told: Told) -> Result<Response, Sorry>
 pub(in crate::http) async fn close_drawer(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(typed): Sent<BTreeMap<String, String>>,
 ) -> Result<Response, Sorry> {
     let found = visible(&app, &at, id).await?;

@@ -16,7 +16,7 @@ use super::sign_in::Nothing;
 use super::{Frame, Sorry, page, see};
 use crate::domain::{PaymentId, Rupiah, wib_long};
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::problem::Problem;
 use crate::payment::{self, PaymentView, Scope, Standing, StateName};
 
@@ -99,7 +99,7 @@ fn etag(standing: &Standing) -> String {
 pub(in crate::http) async fn outcome(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Query(came): Query<Came>,
 ) -> Result<Response, Sorry> {
     let agent = at.session.operator.outlet.agent_id;
@@ -141,7 +141,7 @@ pub(in crate::http) async fn outcome(
 pub(in crate::http) async fn standing(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
@@ -172,7 +172,7 @@ pub(in crate::http) async fn standing(
 pub(in crate::http) async fn cancel(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
     let (payments, outlet) = (app.payments.clone(), at.session.operator.outlet.clone());
@@ -196,7 +196,7 @@ pub(in crate::http) struct Returned {
 pub(in crate::http) async fn give_back(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Returned>,
 ) -> Result<Response, Sorry> {
     let name = form.kepada.trim().to_owned();

@@ -20,7 +20,7 @@ use super::{Frame, Sorry, page, see};
 use crate::domain::{LookupId, Rupiah};
 use crate::drawer;
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::problem::Problem;
 use crate::lookup::Lookup;
 use crate::payment::{self, BusinessRefusal, GivenUp, KeyOutcome, PayError, PayRequest, Till};
@@ -54,7 +54,7 @@ impl TryFrom<String> for i64Text {
 pub(in crate::http) async fn pay(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Confirmed>,
 ) -> Result<Response, Sorry> {
     let operator = at.session.operator.clone();
@@ -131,7 +131,7 @@ struct RefusedPage {
 pub(in crate::http) async fn fate(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response, Sorry> {
     let outlet = &at.session.operator.outlet;
@@ -195,7 +195,7 @@ async fn refused(
 pub(in crate::http) async fn withdraw(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
     let operator = at.session.operator.clone();

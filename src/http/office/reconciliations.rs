@@ -12,7 +12,7 @@ use super::{Frame, Seat, Sorry, date_of, page, see};
 use crate::domain::{BusinessDate, Plate, Rupiah};
 use crate::http::App;
 use crate::http::api::reconciliations::{csv, run_of, xlsx};
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::reconciliation::class::Class;
 use crate::reconciliation::reading::{self, Line, Wanted};
 use crate::reconciliation::report::Report;
@@ -98,7 +98,7 @@ pub(in crate::http) struct Which {
 pub(in crate::http) async fn reconciliation(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
+    PageOf(date): PageOf<BusinessDate>,
     Query(which): Query<Which>,
 ) -> Result<Response, Sorry> {
     let class =
@@ -173,7 +173,7 @@ fn shown(line: Line) -> Shown {
 pub(in crate::http) async fn export(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
+    PageOf(date): PageOf<BusinessDate>,
 ) -> Result<Response, Sorry> {
     let run = exported(&app, &at, date).await?;
     Ok(csv(app, &run))
@@ -186,7 +186,7 @@ pub(in crate::http) async fn export(
 pub(in crate::http) async fn export_workbook(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
+    PageOf(date): PageOf<BusinessDate>,
 ) -> Result<Response, Sorry> {
     let run = exported(&app, &at, date).await?;
     Ok(xlsx(&app, &run).await?)

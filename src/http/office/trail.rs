@@ -14,7 +14,7 @@ use crate::audit;
 use crate::http::App;
 use crate::http::api::note_reading;
 use crate::http::auth::Caller;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 
 #[derive(Template)]
 #[template(path = "office/trail.html")]
@@ -71,7 +71,7 @@ pub(in crate::http) async fn trail_form(AsReader(at): AsReader, Query(asked): Qu
 pub(in crate::http) async fn trail(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(subject): PathOf<Uuid>,
+    PageOf(subject): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
     let events = audit::about(&mut connection, subject).await?;
