@@ -123,6 +123,19 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for PageOf<T> {
     }
 }
 
+/// The query string of a page; one that does not fit is told in the words of a form that does not.
+#[derive(Debug)]
+pub(super) struct AskedOf<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for AskedOf<T> {
+    type Rejection = Sorry;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Sorry> {
+        let QueryOf(query) = QueryOf::<T>::from_request_parts(parts, app).await?;
+        Ok(Self(query))
+    }
+}
+
 /// `Idempotency-Key` (IETF draft 07): quoted or bare, 1–255 printable ASCII characters.
 ///
 /// # Errors

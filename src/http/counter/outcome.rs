@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::sign_in::Nothing;
 use super::{Frame, Sorry, page, see};
 use crate::domain::{PaymentId, Rupiah, wib_long};
 use crate::http::App;
-use crate::http::body::PageOf;
+use crate::http::body::{AskedOf, PageOf};
 use crate::http::problem::Problem;
 use crate::payment::{self, PaymentView, Scope, Standing, StateName};
 
@@ -100,7 +100,7 @@ pub(in crate::http) async fn outcome(
     State(app): State<App>,
     at: AtCounter,
     PageOf(id): PageOf<Uuid>,
-    Query(came): Query<Came>,
+    AskedOf(came): AskedOf<Came>,
 ) -> Result<Response, Sorry> {
     let agent = at.session.operator.outlet.agent_id;
     let mut connection = app.db.requests.acquire().await?;

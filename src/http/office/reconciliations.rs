@@ -1,7 +1,7 @@
 //! `/kantor/rekonsiliasi`: what a night published.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::{Frame, Seat, Sorry, date_of, page, see};
 use crate::domain::{BusinessDate, Plate, Rupiah};
 use crate::http::App;
 use crate::http::api::reconciliations::{csv, run_of, xlsx};
-use crate::http::body::PageOf;
+use crate::http::body::{AskedOf, PageOf};
 use crate::reconciliation::class::Class;
 use crate::reconciliation::reading::{self, Line, Wanted};
 use crate::reconciliation::report::Report;
@@ -42,7 +42,7 @@ pub(in crate::http) struct Day {
 pub(in crate::http) async fn reconciliations(
     State(app): State<App>,
     AsReader(at): AsReader,
-    Query(day): Query<Day>,
+    AskedOf(day): AskedOf<Day>,
 ) -> Result<Response, Sorry> {
     if let Some(date) = date_of(day.tanggal.as_deref())? {
         return Ok(see(&format!("/kantor/rekonsiliasi/{date}")));
@@ -99,7 +99,7 @@ pub(in crate::http) async fn reconciliation(
     State(app): State<App>,
     AsReader(at): AsReader,
     PageOf(date): PageOf<BusinessDate>,
-    Query(which): Query<Which>,
+    AskedOf(which): AskedOf<Which>,
 ) -> Result<Response, Sorry> {
     let class =
         which.kelas.as_deref().map(|name| Class::named(name).ok_or_else(Sorry::absent)).transpose()?;

@@ -112,6 +112,20 @@ async fn a_path_or_a_query_with_nul_is_refused_whoever_asks() {
 }
 
 #[tokio::test]
+async fn a_query_that_a_page_cannot_read_is_told_in_its_own_words() {
+    let world = World::new().await;
+    let siti = world.cashier(0, "siti").await;
+    siti.signs_in().await;
+    let sold = siti.sells(&world.vehicle()).await;
+    let payment = sold.path.split('?').next().unwrap();
+    for path in ["/masuk?dengan=a&dengan=b", "/saldo?sebelum=1&sebelum=2", &format!("{payment}?uang=x")] {
+        let answer = siti.opens(path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.text());
+        is_in_words(&answer, UNFIT, path);
+    }
+}
+
+#[tokio::test]
 async fn a_body_with_nul_or_an_array_in_its_place_moves_no_money() {
     let world = World::new().await;
     let agent = world.agent();

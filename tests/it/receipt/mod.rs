@@ -1,5 +1,7 @@
 //! Receipts: numbered without gaps, checkable by anyone who holds one, silent to everyone else.
 
+mod copied;
+
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
@@ -351,57 +353,5 @@ async fn the_command_checks_a_receipt_with_the_public_key_alone() {
     let forged = write("forged.txt", &String::from_utf8(forged).unwrap());
     assert_eq!(command(&["receipt", "verify", &forged, "--key", &key]).status.code(), Some(1));
     assert_eq!(command(&["receipt", "verify"]).status.code(), Some(2), "wrong use");
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
-#[tokio::test]
-async fn the_command_takes_what_people_copy_and_says_when_the_file_contradicts_what_is_signed() {
-    let world = World::new().await;
-    let quote = world.agent().looks_up(&world.vehicle()).await;
-    let paid = world.agent().pays(&quote).await;
-    let receipt = receipt_of(world.agent(), &paid).await;
-    let folder = std::env::temp_dir().join(format!("samsat-copied-{}", uuid::Uuid::now_v7()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    };
-    let key = write("key.pem", &world.app.public_key.to_pem());
-    let payload = payload_of(&receipt);
-    world.fault("BAPENDA", "payment", "reset_before");
-    let open = world.agent().pays(&world.agent().looks_up(&world.vehicle()).await).await;
-    let titip = receipt_of(world.agent(), &open).await;
-    assert_eq!(titip.body["kind"], "TITIP");
-    let file = write("titip.json", &titip.text);
-    assert_eq!(command(&["receipt", "verify", &file, "--key", &key]).status.code(), Some(0));
-    for (text, status) in [
-        (format!("https://samsat.example/verify#{payload}\n"), 0),
-        (format!(" \"{payload}\"\r\n"), 0),
-        (format!("{payload} {payload}"), 1),
-        (format!("bukti: {payload}"), 1),
-    ] {
-        let output = command(&["receipt", "verify", &write("copied.txt", &text), "--key", &key]);
-        assert_eq!(output.status.code(), Some(status), "{text}");
-    }
-    for (member, otherwise) in [
-        ("facts", json!({"amount": 1})),
-        ("receipt_no", json!("PSN-0001-L26-999999")),
-        ("kind", json!("TITIP")),
-        ("lines", json!([])),
-        ("signature", json!("x")),
-    ] {
-        let mut envelope = receipt.body.clone();
-        envelope[member] = otherwise;
-        let file = write("otherwise.json", &envelope.to_string());
-        let output = command(&["receipt", "verify", &file, "--key", &key, "--json"]);
-        assert_eq!(output.status.code(), Some(1), "{member}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("ENVELOPE_DIFFERS"), "{member}");
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(
-            (&said["receipt"]["amount"], &said["envelope_differs"]),
-            (&json!(quote.total), &json!([member]))
-        );
-    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
