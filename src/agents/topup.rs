@@ -38,6 +38,9 @@ pub async fn propose_topup(
             "a top-up names a bank, a reference and an amount above zero".to_owned(),
         ));
     }
+    if deposit.deposited_on > BusinessDate::of(at) {
+        return Err(ProposalError::Terms("the day of the deposit has not come yet".to_owned()));
+    }
     let terms = serde_json::to_value(deposit).map_err(|e| ProposalError::Terms(e.to_string()))?;
     let id = propose(connection, (ProposalKind::Topup, agent.agent_id.0), &terms, by, at).await?;
     let inserted = sqlx::query!(

@@ -197,5 +197,8 @@ pub(super) async fn approve(command: Approve) -> anyhow::Result<ExitCode> {
     drop(connection);
     let approved = gateway.app.payments.approve(command.proposal_id, &person).await?;
     super::print(command.json, &serde_json::to_value(&approved)?)?;
+    if approved.is_refused_there() {
+        anyhow::bail!("REVERSAL_REFUSED: the authority does not take it back; `audit show` has its word");
+    }
     Ok(ExitCode::SUCCESS)
 }

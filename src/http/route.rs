@@ -100,6 +100,7 @@ fn office_pages() -> Router<App> {
         .route("/kantor/rekonsiliasi/{date}", get(office::reconciliation))
         .route("/kantor/rekonsiliasi/{date}/berkas.csv", get(office::export_reconciliation))
         .route("/kantor/rekonsiliasi/{date}/berkas.xlsx", get(office::export_workbook))
+        .route("/kantor/rekonsiliasi/{date}/berkas.pdf", get(office::export_minutes))
         .route("/kantor/perkara", get(office::cases))
         .route("/kantor/perkara/{case_id}", get(office::case))
         .route("/kantor/usul", get(office::proposals))

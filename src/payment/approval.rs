@@ -33,6 +33,16 @@ pub struct Approved {
     pub payment: Option<PaymentView>,
 }
 
+impl Approved {
+    /// A reversal that Bapenda has refused: the payment stands as before.
+    #[must_use]
+    pub fn is_refused_there(&self) -> bool {
+        let stands =
+            self.payment.as_ref().is_some_and(|payment| payment.state == super::StateName::Confirmed);
+        self.kind == ProposalKind::Reversal.as_str() && stands
+    }
+}
+
 impl Payments {
     /// Proposes to take a confirmed payment back.
     ///

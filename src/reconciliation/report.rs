@@ -8,11 +8,13 @@ use super::settlement::Settlement;
 use crate::domain::{BusinessDate, RunId, Rupiah};
 
 /// A published run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// The business date.
+    #[schema(value_type = String)]
     pub date: BusinessDate,
     /// This run.
+    #[schema(value_type = String)]
     pub run_id: RunId,
     /// 1 for the first run of the date, then higher; the highest is in force.
     pub revision: i32,
@@ -21,6 +23,7 @@ pub struct Report {
     /// Lines by class.
     pub counts: BTreeMap<String, u64>,
     /// Rupiah by class: the file's amounts, ours where the file has no row.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub amounts: BTreeMap<String, Rupiah>,
     /// Both sides came out as they went in; a night that does not balance is not published.
     pub balanced: bool,
@@ -48,7 +51,7 @@ impl Report {
 }
 
 /// One file of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Input {
     /// The sender.
     pub source: String,
@@ -57,6 +60,7 @@ pub struct Input {
     /// `D` rows.
     pub rows: u64,
     /// Σ principal + penalty, reversals with their sign.
+    #[schema(value_type = i64)]
     pub total: Rupiah,
 }
 

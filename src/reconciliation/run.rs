@@ -14,7 +14,7 @@ use super::classify::{Classification, ClassifyError};
 use super::matching::Settles;
 use super::publish::{self, Publication, PublishError, store};
 use super::report::Report;
-use super::schedule::Lease;
+use super::schedule::{Lease, store::first_business_date};
 use super::settlement::Complaint;
 use super::spool::SpoolDir;
 use super::staging::{StageError, Staged, stage};
@@ -169,6 +169,11 @@ impl Night {
         let now = self.clock.now();
         if *date < BusinessDate::of(now) {
             let mut connection = self.db.workers.acquire().await?;
+            // Before the first payment no file is missed by anybody.
+            let first = first_business_date(&mut connection).await?;
+            if first.is_none_or(|first| *date < first) {
+                return Ok(());
+            }
             store::open_file_missing(&mut connection, *authority, *date, now).await?;
         }
         Ok(())

@@ -56,27 +56,33 @@ pub enum Verdict {
 }
 
 /// A line that is billed otherwise than computed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Difference {
     /// The period.
+    #[schema(value_type = String)]
     pub due_on: BusinessDate,
     /// The line.
+    #[schema(value_type = String)]
     pub code: LineCode,
     /// Billed tax; zero when the line is missing.
+    #[schema(value_type = i64)]
     pub billed_principal: Rupiah,
     /// Billed fine; zero when the line is missing.
+    #[schema(value_type = i64)]
     pub billed_penalty: Rupiah,
     /// Computed tax; zero when the rules know no such line in that period.
+    #[schema(value_type = i64)]
     pub computed_principal: Rupiah,
     /// Computed fine.
+    #[schema(value_type = i64)]
     pub computed_penalty: Rupiah,
     /// Legal source of the rule by which it was computed.
     pub rule: String,
 }
 
 /// A verdict as the API writes it: `differences` always stands, `reason` only where nothing could be computed.
-#[derive(Serialize, Deserialize)]
-struct VerdictForm {
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VerdictForm {
     verdict: VerdictName,
     #[serde(default)]
     differences: Vec<Difference>,
@@ -84,7 +90,7 @@ struct VerdictForm {
     reason: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum VerdictName {
     Agrees,

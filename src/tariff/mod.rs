@@ -18,7 +18,7 @@ mod tests;
 mod values;
 
 pub use assess::run_assess;
-pub use check::{Difference, VehicleFacts, Verdict, check};
+pub use check::{Difference, VehicleFacts, Verdict, VerdictForm, check};
 pub use engine::{AssessedLine, AssessedPeriod, Assessment, LineCode, assess};
 pub use request::{AssessError, Energy, Request, SwdklljClass};
 pub use rules::Rules;

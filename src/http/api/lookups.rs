@@ -12,7 +12,7 @@ use crate::http::auth::AsAgent;
 use crate::http::body::JsonBody;
 use crate::http::problem::{Problem, ProblemBody, Retry};
 use crate::lookup::{Lookup, LookupError};
-use crate::tariff::Verdict;
+use crate::tariff::{Verdict, VerdictForm};
 
 /// A question.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -74,7 +74,7 @@ pub struct LookupBody {
     /// `tax_total` + `fee`.
     total: i64,
     /// The shadow engine's verdict: it flags, it never corrects.
-    #[schema(value_type = Object)]
+    #[schema(value_type = VerdictForm)]
     check: Verdict,
 }
 

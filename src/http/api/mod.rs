@@ -15,6 +15,11 @@ use super::problem::Problem;
 use crate::audit;
 use crate::domain::{BusinessDate, Timestamp};
 
+/// A file's bytes, as the document describes them.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct FileBody(#[expect(dead_code, reason = "a shape, never a value")] Vec<u8>);
+
 /// Records that a person has read something of others, before it is shown.
 pub(in crate::http) async fn note_reading(
     connection: &mut PgConnection,

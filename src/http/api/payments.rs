@@ -41,7 +41,8 @@ pub struct PaymentRequest {
     (status = 201, body = PaymentView, description = "Confirmed"), (status = 202, body = PaymentView, description = "Open"),
     (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
-    (status = 422, description = "A refused payment, or a problem: `KEY_REUSED`, `QUOTE_EXPIRED`, `AMOUNT_DIFFERS`, `FLOAT_INSUFFICIENT`, `DAILY_LIMIT`, `EXPOSURE_LIMIT`, `WITHDRAWN`"), (status = 500, body = ProblemBody),
+    (status = 422, description = "A refused payment, or a problem: `KEY_REUSED`, `QUOTE_EXPIRED`, `AMOUNT_DIFFERS`, `FLOAT_INSUFFICIENT`, `DAILY_LIMIT`, `EXPOSURE_LIMIT`, `WITHDRAWN`",
+        content((PaymentView = "application/json"), (ProblemBody = "application/problem+json"))), (status = 500, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
 pub async fn create(
     State(app): State<App>,

@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{day_of, note_reading};
+use super::{FileBody, day_of, note_reading};
 use crate::agents::Person;
 use crate::domain::{BusinessDate, Plate, rfc3339_wib};
 use crate::http::App;
@@ -83,8 +83,8 @@ pub struct PaperQuery {
 #[utoipa::path(get, path = "/v1/receipts/{receipt_no}", security(("bearer" = [])),
     params(("receipt_no" = String, Path), PaperQuery),
     responses((status = 200, description = "By `Accept`: application/json when nothing else is preferred", content(
-        (ReceiptBody = "application/json"), (String = "text/html"), (Vec<u8> = "application/pdf"),
-        (Vec<u8> = "application/vnd.escpos"))),
+        (ReceiptBody = "application/json"), (String = "text/html"), (FileBody = "application/pdf"),
+        (FileBody = "application/vnd.escpos"))),
     (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 406, body = ProblemBody)))]
 pub async fn show(

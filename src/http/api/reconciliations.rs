@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::task::spawn_blocking;
 
-use super::note_reading;
+use super::{FileBody, note_reading};
 use crate::agents::Person;
 use crate::domain::BusinessDate;
 use crate::http::App;
@@ -43,7 +43,7 @@ pub(in crate::http) async fn run_of(
 /// # Errors
 /// `404` when none was published.
 #[utoipa::path(get, path = "/v1/reconciliations/{date}", security(("bearer" = [])), params(("date" = String, Path)),
-    responses((status = 200, description = "As the command `reconcile` prints it"), (status = 401, body = ProblemBody),
+    responses((status = 200, body = Report, description = "As the command `reconcile` prints it"), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub async fn show(
     State(app): State<App>,
@@ -69,8 +69,9 @@ pub struct ItemsQuery {
 }
 
 /// A page of classified lines.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ItemsPage {
+    #[schema(value_type = Vec<Object>)]
     items: Vec<Line>,
     next_cursor: Option<String>,
 }
@@ -80,7 +81,7 @@ pub struct ItemsPage {
 /// # Errors
 /// `404` when none was published, `400` for an unknown class.
 #[utoipa::path(get, path = "/v1/reconciliations/{date}/items", security(("bearer" = [])),
-    params(("date" = String, Path), ItemsQuery), responses((status = 200, description = "A page of lines"),
+    params(("date" = String, Path), ItemsQuery), responses((status = 200, body = ItemsPage, description = "A page of lines"),
     (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody)))]
 pub async fn items(
@@ -106,7 +107,7 @@ pub async fn items(
 /// # Errors
 /// `404` when none was published.
 #[utoipa::path(get, path = "/v1/reconciliations/{date}/export.csv", security(("bearer" = [])), params(("date" = String, Path)),
-    responses((status = 200, description = "text/csv"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    responses((status = 200, body = FileBody, content_type = "text/csv"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody)))]
 pub async fn export_csv(
     State(app): State<App>,
@@ -145,7 +146,7 @@ pub(in crate::http) fn csv(app: App, run: &Report) -> Response {
 /// # Errors
 /// `404` when none was published.
 #[utoipa::path(get, path = "/v1/reconciliations/{date}/export.xlsx", security(("bearer" = [])), params(("date" = String, Path)),
-    responses((status = 200, description = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    responses((status = 200, body = FileBody, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub async fn export_xlsx(
     State(app): State<App>,
@@ -178,7 +179,7 @@ pub(in crate::http) async fn xlsx(app: &App, run: &Report) -> Result<Response, P
 /// # Errors
 /// `404` when none was published.
 #[utoipa::path(get, path = "/v1/reconciliations/{date}/export.pdf", security(("bearer" = [])), params(("date" = String, Path)),
-    responses((status = 200, description = "application/pdf"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    responses((status = 200, body = FileBody, content_type = "application/pdf"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody)))]
 pub async fn export_pdf(
     State(app): State<App>,
@@ -186,6 +187,15 @@ pub async fn export_pdf(
     PathOf(date): PathOf<BusinessDate>,
 ) -> Result<Response, Problem> {
     let run = run_of(&app, person, date, "exported reconciliation").await?;
+    pdf(&app, run).await
+}
+
+/// A run as minutes.
+///
+/// # Errors
+/// When they cannot be drawn or the database fails.
+pub(in crate::http) async fn pdf(app: &App, run: Report) -> Result<Response, Problem> {
+    let date = run.date;
     let mut connection = app.db.requests.acquire().await?;
     let breaks = reading::breaks(&mut connection, run.run_id, LISTED_MAX).await?;
     drop(connection);

@@ -14,10 +14,7 @@ pub(super) struct Words {
 impl Words {
     /// What does not exist, or is another outlet's.
     pub(super) const fn absent() -> Self {
-        said(
-            "Halaman tidak ada",
-            "Alamat ini tidak ada di loket Anda; silakan kembali ke loket dan mulai lagi dari nomor polisi.",
-        )
+        said("Halaman tidak ada", "Alamat ini tidak ada untuk Anda; silakan mulai lagi dari halaman pertama.")
     }
 }
 

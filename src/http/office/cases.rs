@@ -60,8 +60,21 @@ impl Line {
             "MISSING_UPSTREAM" => "Ada di sini, tidak ada di berkas",
             "REVERSED_THERE" => "Dibatalkan di sana",
             "CHANGED_AFTER_PAYMENT" => "Berubah setelah dibayar",
+            "FILE_MISSING" => "Berkas belum diterima",
+            "HALF_REVERSED" => "Dibatalkan sebagian",
             _ => "Perkara",
         }
+    }
+}
+
+/// What found a case, in words.
+fn found_by(origin: &str) -> &str {
+    match origin {
+        "night" => "rekonsiliasi malam",
+        "payment" => "pembayaran",
+        "return" => "pengembalian uang",
+        "verify" => "pemeriksaan buku",
+        other => other,
     }
 }
 
@@ -136,7 +149,7 @@ pub(super) async fn shown(
         line: Line::of(&case),
         payment_id: case.payment_id,
         line_key: case.line_key,
-        origin: case.origin,
+        origin: found_by(&case.origin).to_owned(),
         facts: serde_json::to_string_pretty(&case.facts).unwrap_or_default(),
         closed_at: case.closed_at.as_deref().map(moment),
         resolution: case.resolution,

@@ -26,7 +26,7 @@ pub(super) use people::{act as act_on_person, add as add_person, people};
 pub(super) use proposals::{approve, proposal, proposals, refuse};
 pub(super) use propose::{propose_about_payment, propose_to_close};
 pub(super) use reconciliations::{
-    export as export_reconciliation, export_workbook, reconciliation, reconciliations,
+    export as export_reconciliation, export_minutes, export_workbook, reconciliation, reconciliations,
 };
 pub(super) use topups::{decline_topup, propose_topup, topup, topup_proof, topups};
 pub(super) use trail::{trail, trail_form};

@@ -11,7 +11,7 @@ use super::guard::{AsReader, person};
 use super::{Frame, Seat, Sorry, date_of, page, see};
 use crate::domain::{BusinessDate, Plate, Rupiah};
 use crate::http::App;
-use crate::http::api::reconciliations::{csv, run_of, xlsx};
+use crate::http::api::reconciliations::{csv, pdf, run_of, xlsx};
 use crate::http::body::{AskedOf, PageOf};
 use crate::reconciliation::class::Class;
 use crate::reconciliation::reading::{self, Line, Wanted};
@@ -190,6 +190,19 @@ pub(in crate::http) async fn export_workbook(
 ) -> Result<Response, Sorry> {
     let run = exported(&app, &at, date).await?;
     Ok(xlsx(&app, &run).await?)
+}
+
+/// `GET /kantor/rekonsiliasi/{date}/berkas.pdf`
+///
+/// # Errors
+/// When no night of that date was published, or the minutes cannot be drawn.
+pub(in crate::http) async fn export_minutes(
+    State(app): State<App>,
+    AsReader(at): AsReader,
+    PageOf(date): PageOf<BusinessDate>,
+) -> Result<Response, Sorry> {
+    let run = exported(&app, &at, date).await?;
+    Ok(pdf(&app, run).await?)
 }
 
 async fn exported(app: &App, at: &Seat, date: BusinessDate) -> Result<Report, Sorry> {

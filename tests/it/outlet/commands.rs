@@ -64,3 +64,20 @@ async fn a_request_is_seen_proposed_approved_or_declined_by_command() {
     assert!(status == 1 && error.contains("ANSWERED"), "{error}");
     world.verified().await;
 }
+
+#[tokio::test]
+async fn an_approved_reversal_that_bapenda_refuses_fails_the_command_and_says_so() {
+    let world = World::new().await;
+    let shell = Shell::of(&world);
+    let paid = world.agent().pays(&world.agent().looks_up(&world.vehicle()).await).await;
+    let (one, other) = (world.people.0.username.clone(), world.people.1.username.clone());
+    let propose = ["propose", "reversal", &paid.id(), "--reason", "WRONG_VEHICLE", "--by", &one];
+    let (status, proposed, error) = shell.runs(&propose, "").await;
+    assert_eq!(status, 0, "{error}");
+    world.fault("BAPENDA", "reversal", "refuse:NOT_REVERSIBLE");
+    let id = proposed["proposal_id"].as_str().unwrap().to_owned();
+    let (status, result, error) = shell.runs(&["approve", &id, "--by", &other], "").await;
+    assert_eq!((status, &result["payment"]["state"]), (1, &json!("confirmed")), "{error}");
+    assert!(error.contains("REVERSAL_REFUSED"), "{error}");
+    world.verified().await;
+}

@@ -134,6 +134,7 @@ pub(super) const ROWS: &[(&str, &str, Door, u16)] = &[
     ("get", "/kantor/rekonsiliasi/{date}", Readers, 200),
     ("get", "/kantor/rekonsiliasi/{date}/berkas.csv", Readers, 200),
     ("get", "/kantor/rekonsiliasi/{date}/berkas.xlsx", Readers, 200),
+    ("get", "/kantor/rekonsiliasi/{date}/berkas.pdf", Readers, 200),
     ("get", "/kantor/perkara", Readers, 200),
     ("get", "/kantor/perkara/{case_id}", Readers, 200),
     ("get", "/kantor/jejak", Readers, 200),
