@@ -104,10 +104,17 @@
     }
   };
 
+  // What people copy: with line breaks, in quotation marks, or the whole share link. The server reads it the same way.
+  const pasted = (text) => {
+    const bare = text.replace(/\s+/g, '').replace(/^["'`“”„‘’‚«»]+|["'`“”„‘’‚«»]+$/g, '');
+    const link = /^https?:\/\/[^#]*#(.*)$/i.exec(bare);
+    return link ? link[1] : bare;
+  };
+
   let turn = 0;
   let last = '';
   const check = async (text) => {
-    const payload = text.replace(/\s+/g, '');
+    const payload = pasted(text);
     const mine = turn += 1;
     last = payload;
     const facts = await read(payload);

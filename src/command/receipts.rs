@@ -1,5 +1,6 @@
 //! `receipt verify` and `receipt keygen`: neither needs a database.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,7 +10,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 use samsat_gateway::paper::picture;
-use samsat_gateway::receipt::{self, SigningKey, VerifyingKey};
+use samsat_gateway::receipt::{self, Facts, SigningKey, VerifyingKey};
+use serde_json::{Value, json};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReceiptCommand {
@@ -45,14 +47,26 @@ fn verify(file: &Path, key: Option<&str>, json: bool) -> anyhow::Result<ExitCode
         None => SigningKey::from_file(&super::config()?.receipt.signing_key_file)?.public(),
     };
     let bytes = read(file).with_context(|| file.display().to_string())?;
-    match payload_of(bytes).and_then(|payload| Ok(receipt::verify(&payload, &key)?)) {
-        Ok(facts) => {
-            super::print(json, &serde_json::json!({"valid": true, "receipt": facts}))?;
+    let checked = payload_of(bytes).and_then(|(payload, envelope)| {
+        let facts = receipt::verify(&payload, &key)?;
+        Ok((differs(envelope.as_ref(), &facts, &payload)?, facts))
+    });
+    match checked {
+        Ok((differs, facts)) if differs.is_empty() => {
+            super::print(json, &json!({"valid": true, "receipt": facts}))?;
             Ok(ExitCode::SUCCESS)
+        }
+        Ok((differs, facts)) => {
+            // What is signed holds, and is what is printed; the rest of the file is not what was signed.
+            super::print(json, &json!({"valid": true, "receipt": facts, "envelope_differs": differs}))?;
+            anyhow::bail!(
+                "ENVELOPE_DIFFERS: the file says otherwise than what is signed: {}",
+                differs.join(", ")
+            )
         }
         Err(error) => {
             if json {
-                super::print(true, &serde_json::json!({"valid": false}))?;
+                super::print(true, &json!({"valid": false}))?;
             }
             Err(error)
         }
@@ -72,14 +86,58 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// The payload itself, the member `payload` of a receipt's JSON, the QR of a picture, or what a PDF of ours carries.
-fn payload_of(bytes: Vec<u8>) -> anyhow::Result<String> {
+/// Of a JSON also the whole, which the signature does not cover.
+fn payload_of(bytes: Vec<u8>) -> anyhow::Result<(String, Option<Value>)> {
     if picture::is_one(&bytes) {
-        return Ok(picture::payload(&bytes)?);
+        return Ok((picture::payload(&bytes)?, None));
     }
     let text = String::from_utf8(bytes).context("neither a receipt's text nor a picture that can be read")?;
-    let from_json = serde_json::from_str::<serde_json::Value>(&text).ok();
-    let member = from_json.and_then(|json| json.get("payload")?.as_str().map(str::to_owned));
-    Ok(member.unwrap_or_else(|| text.trim().to_owned()))
+    let envelope = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
+    let member = envelope.as_ref().and_then(|json| json.get("payload")?.as_str());
+    let payload = receipt::pasted(member.unwrap_or(&text)).to_owned();
+    Ok((payload, envelope))
+}
+
+/// Members of a receipt's JSON that contradict what is signed; absent ones say nothing.
+fn differs(envelope: Option<&Value>, facts: &Facts, payload: &str) -> anyhow::Result<Vec<&'static str>> {
+    let Some(envelope) = envelope else { return Ok(vec![]) };
+    let signature = payload.rsplit_once('.').map(|(_, signature)| signature);
+    let signed = [
+        ("facts", serde_json::to_value(facts)?),
+        ("receipt_no", json!(facts.receipt_no)),
+        ("kind", json!(facts.kind)),
+        ("signature", json!(signature)),
+    ];
+    let differs = |(name, signed): (&'static str, Value)| {
+        envelope.get(name).is_some_and(|said| *said != signed).then_some(name)
+    };
+    let mut names: Vec<_> = signed.into_iter().filter_map(differs).collect();
+    if envelope.get("lines").is_some_and(|lines| !adds_up(lines, facts)) {
+        names.push("lines");
+    }
+    Ok(names)
+}
+
+/// The lines of each authority come to what is signed for it; lines of nobody else stand there.
+fn adds_up(lines: &Value, facts: &Facts) -> bool {
+    let rupiah = |line: &Value, name: &str| line.get(name).and_then(Value::as_i64);
+    let mut sums = BTreeMap::new();
+    for line in lines.as_array().into_iter().flatten() {
+        let authority = line.get("authority").and_then(Value::as_str);
+        let (Some(authority), Some(principal), Some(penalty)) =
+            (authority, rupiah(line, "principal"), rupiah(line, "penalty"))
+        else {
+            return false;
+        };
+        let sum: &mut i64 = sums.entry(authority).or_default();
+        let Some(more) = sum.checked_add(principal).and_then(|sum| sum.checked_add(penalty)) else {
+            return false;
+        };
+        *sum = more;
+    }
+    let signed: BTreeMap<&str, i64> =
+        facts.legs.iter().map(|leg| (leg.authority.as_str(), leg.amount.get())).collect();
+    lines.is_array() && sums == signed
 }
 
 fn keygen(out: &Path) -> anyhow::Result<ExitCode> {

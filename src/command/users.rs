@@ -151,7 +151,13 @@ async fn add(
         role,
         outlet: outlet.as_ref().map(|agent| agent.agent_id),
     };
-    let person = agents::add_person(connection, &new, now).await?;
+    let person =
+        agents::add_person(connection, &new, now).await.map_err(|e| match e.as_database_error() {
+            Some(database) if database.constraint() == Some("person_username_key") => {
+                anyhow::anyhow!("NAME_TAKEN: somebody is called {username} already")
+            }
+            _ => e.into(),
+        })?;
     let agent_code = outlet.map(|agent| agent.agent_code);
     let facts = json!({"role": role.as_str(), "agent_code": agent_code});
     audit::append(connection, &[Event::new(now, agents::SHELL, "added", person.person_id.0, facts)]).await?;

@@ -8,9 +8,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::App;
+use super::counter::Sorry;
 use super::problem::{Problem, Retry};
 
 /// The same request with a body that must have arrived within that time: bytes that drip hold no connection for ever.
@@ -29,7 +31,7 @@ pub(super) fn in_time(request: Request, limit: Duration) -> Request {
     })
 }
 
-/// A JSON body of that shape; unknown members are refused by the shape itself.
+/// A JSON object of that shape, never an array of its members; unknown members are refused by the shape itself.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
@@ -54,9 +56,26 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
         if !json {
             return Err(Problem::bad_request("Content-Type must be application/json"));
         }
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|e| Problem::bad_request(format!("the body does not fit: {e}")))
+        let unfit = |e: serde_json::Error| Problem::bad_request(format!("the body does not fit: {e}"));
+        let members: Value = serde_json::from_slice(&bytes).map_err(unfit)?;
+        if !members.is_object() {
+            return Err(Problem::bad_request("the body must be a JSON object"));
+        }
+        if holds_nul(&members) {
+            return Err(Problem::bad_request("text must not hold a NUL character"));
+        }
+        // From the bytes again: a member that stands twice is refused by the shape, and only there.
+        serde_json::from_slice(&bytes).map(Self).map_err(unfit)
+    }
+}
+
+/// True when a text in it holds U+0000, which no column of the database can.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -88,6 +107,32 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for PathOf<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let path = Path::<T>::from_request_parts(parts, app).await;
         path.map(|Path(path)| Self(path)).map_err(|_| Problem::not_found())
+    }
+}
+
+/// A path parameter of a page; one that does not parse looks like one that names nothing.
+#[derive(Debug)]
+pub(super) struct PageOf<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for PageOf<T> {
+    type Rejection = Sorry;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Sorry> {
+        let path = Path::<T>::from_request_parts(parts, app).await;
+        path.map(|Path(path)| Self(path)).map_err(|_| Sorry::absent())
+    }
+}
+
+/// The query string of a page; one that does not fit is told in the words of a form that does not.
+#[derive(Debug)]
+pub(super) struct AskedOf<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for AskedOf<T> {
+    type Rejection = Sorry;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Sorry> {
+        let QueryOf(query) = QueryOf::<T>::from_request_parts(parts, app).await?;
+        Ok(Self(query))
     }
 }
 

@@ -3,8 +3,8 @@
 
 use askama::Template;
 use axum::Form;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -118,10 +118,7 @@ fn shown(app: &App, payload: String, answer: Option<Answer>) -> Result<Response,
 ///
 /// # Errors
 /// When the template fails.
-pub(super) async fn verify_form(
-    State(app): State<App>,
-    _receipt_no: Option<Path<String>>,
-) -> Result<Response, Problem> {
+pub(super) async fn verify_form(State(app): State<App>) -> Result<Response, Problem> {
     shown(&app, String::new(), None)
 }
 

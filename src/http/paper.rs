@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sqlx::PgConnection;
 
+use super::body::PageOf;
+use super::counter::Sorry;
 use super::problem::{Problem, Retry};
 use super::{App, accept, page};
 use crate::paper::qr::Qr;
@@ -190,14 +192,12 @@ pub(super) async fn script() -> Response {
 
 /// `GET /assets/kertas/58.css`, `80.css`, `a5.css`: the size of the sheet, which a page can say only in a style sheet.
 /// A roll has no length; 297 mm is what drivers take, and they cut where the text ends.
-pub(super) async fn sheet(
-    axum::extract::Path(name): axum::extract::Path<String>,
-) -> Result<Response, Problem> {
+pub(super) async fn sheet(PageOf(name): PageOf<String>) -> Result<Response, Sorry> {
     let rule = match name.as_str() {
         "58.css" => "@page { size: 58mm 297mm; margin: 3mm 5mm; }\n",
         "80.css" => "@page { size: 80mm 297mm; margin: 3mm 4mm; }\n",
         "a5.css" => "@page { size: A5; margin: 10mm; }\n",
-        _ => return Err(Problem::not_found()),
+        _ => return Err(Sorry::absent()),
     };
     Ok(([(header::CONTENT_TYPE, "text/css; charset=utf-8"), KEPT], rule).into_response())
 }

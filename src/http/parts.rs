@@ -62,7 +62,7 @@ fn take(part: &[u8], parts: &mut Parts) -> Option<()> {
     let name = parameter(disposition, "name")?;
     if parameter(disposition, "filename").is_some() {
         parts.file = content.to_vec();
-    } else if content.len() <= FIELD_MAX {
+    } else if content.len() <= FIELD_MAX && !content.contains(&0) {
         parts.fields.insert(name.to_owned(), std::str::from_utf8(content).ok()?.to_owned());
     } else {
         return None;
@@ -117,6 +117,8 @@ mod tests {
             "a".repeat(FIELD_MAX + 1)
         );
         assert_eq!(read(long.as_bytes(), "x"), None);
+        let nul = b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\0\r\n--x--";
+        assert_eq!(read(nul, "x"), None, "no text that the database cannot keep");
         assert_eq!(read(b"--x--", "x"), Some(Parts::default()));
     }
 

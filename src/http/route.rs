@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::middleware::{from_fn, map_request};
+use axum::middleware::{Next, from_fn, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -66,6 +66,7 @@ pub(super) fn router(app: App) -> Router {
             let limit = within(&request);
             ready(body::in_time(request, limit))
         }))
+        .layer(from_fn(without_nul))
         .layer(from_fn(edge::edge))
         .with_state(app)
 }
@@ -151,6 +152,23 @@ fn open_to_all() -> Router<App> {
         .route("/openapi.json", get(openapi::serve))
         .route("/assets/counter.js", get(counter::script))
         .route("/assets/icon.svg", get(counter::icon))
+}
+
+/// NUL is no text that the database can keep: a path with one names nothing, a query with one is malformed. Only `%00`
+/// becomes one, and no part of a longer escape looks like it.
+async fn without_nul(request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if uri.path().contains("%00") {
+        return nowhere(uri.clone(), request.headers().clone()).await;
+    }
+    if uri.query().is_some_and(|query| query.contains("%00")) {
+        let problem = Problem::bad_request("text must not hold a NUL character");
+        if is_for_a_person(uri, request.headers()) {
+            return counter::Sorry::from(problem).into_response();
+        }
+        return problem.into_response();
+    }
+    next.run(request).await
 }
 
 /// For a person a page, for a program a problem.

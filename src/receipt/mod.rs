@@ -9,7 +9,7 @@ mod payload;
 mod store;
 
 pub use key::{KeyError, SigningKey, VerifyingKey};
-pub use payload::{Facts, InvalidPayload, LegFacts, verify};
+pub use payload::{Facts, InvalidPayload, LegFacts, pasted, verify};
 pub use store::{Counter, Filter, Issued, StoredReceipt, count_copy, find, insert_with, list, take_numbers};
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,18 @@ impl Kind {
             Self::Lunas => 'L',
         }
     }
+}
+
+/// True for what [`receipt_no`] makes: an agent's code, series and year, six digits or more.
+#[must_use]
+pub fn is_receipt_no(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = text.rsplitn(3, '-');
+    let (Some(n), Some(series), Some(code)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let year = series.strip_prefix(['L', 'T']);
+    n.len() >= 6 && digits(n) && year.is_some_and(|year| year.len() == 2 && digits(year)) && !code.is_empty()
 }
 
 /// `PSN-0042-L26-000017`: agent, series and year, place in the series.

@@ -80,6 +80,23 @@ impl Facts {
     }
 }
 
+/// The payload in what somebody copied: without blanks and quotation marks around it, and out of a share link, where it
+/// stands behind `#`. Whatever else the text holds stays, and makes it no receipt.
+#[must_use]
+pub fn pasted(text: &str) -> &str {
+    let around = |c: char| c.is_whitespace() || "\"'`“”„‘’‚«»".contains(c);
+    let text = text.trim_matches(around);
+    match text.split_once('#') {
+        Some((page, payload)) if is_link(page) => payload,
+        _ => text,
+    }
+}
+
+fn is_link(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("https" | "http")) && !text.contains(char::is_whitespace)
+}
+
 /// Reads a payload and checks it with the public key alone.
 ///
 /// # Errors
@@ -107,6 +124,29 @@ pub fn verify(payload: &str, key: &VerifyingKey) -> Result<Facts, InvalidPayload
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payload_is_found_in_what_people_copy_and_only_one() {
+        for text in [
+            "SOPOP1.a.b",
+            " SOPOP1.a.b\r\n",
+            "\"SOPOP1.a.b\"",
+            "“SOPOP1.a.b” ",
+            "https://samsat.example/verify#SOPOP1.a.b",
+            "\n'HTTPS://samsat.example/verify/PSN-0042-L26-000017#SOPOP1.a.b'",
+        ] {
+            assert_eq!(pasted(text), "SOPOP1.a.b", "{text}");
+        }
+        for text in [
+            "lihat https://samsat.example/verify#SOPOP1.a.b",
+            "x#SOPOP1.a.b",
+            "SOPOP1.a.b SOPOP1.a.b",
+            "https://samsat.example/verify#SOPOP1.a.b#SOPOP1.a.b",
+            "https://samsat.example/verify?SOPOP1.a.b",
+        ] {
+            assert_ne!(pasted(text), "SOPOP1.a.b", "{text}");
+        }
+    }
 
     fn facts() -> Facts {
         let amount = |rupiah| Rupiah::new(rupiah).unwrap();

@@ -74,6 +74,10 @@ async fn with_the_server_stopped_a_receipt_is_checked_on_the_device_and_a_tamper
     citizen.fills("Teks bertanda tangan", &tampered(&payload)).await;
     citizen.presses("Periksa").await;
     citizen.says("TIDAK SAH").await;
+    let link = format!("\"https://samsat.example/verify#{payload}\" ");
+    citizen.fills("Teks bertanda tangan", &link).await;
+    citizen.presses("Periksa").await;
+    citizen.says("BUKTI LUNAS ASLI").await;
     // The page itself is there without a server too, once it has been opened.
     citizen.opens("/verify").await;
     citizen.fills("Teks bertanda tangan", &payload).await;

@@ -66,6 +66,13 @@ async fn a_malformed_body_or_query_is_a_bad_request() {
     {
         agent.get(&format!("/v1/payments?{query}")).await.is_problem(400, "BAD_REQUEST", "never");
     }
+    let auditor = world.person(samsat_gateway::agents::Role::Auditor).await;
+    for cursor in ["zzz", "PSN-0001", "PSN-0001-X26-000001", "PSN-0001-L26-1", "-L26-000001"] {
+        let answer = auditor.get(&format!("/v1/receipts?cursor={cursor}")).await;
+        answer.is_problem(400, "BAD_REQUEST", "never");
+    }
+    let last = auditor.get("/v1/receipts?cursor=PSN-0001-L26-000001").await;
+    assert_eq!(last.status, StatusCode::OK, "{}", last.text);
     for bad in ["\"half", "zwei\u{e9}", &"k".repeat(256)] {
         let answer = agent.sends_payment(&[("idempotency-key", bad)], &good).await;
         answer.is_problem(400, "BAD_REQUEST", "never");

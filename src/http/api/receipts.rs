@@ -240,6 +240,9 @@ pub async fn list(
     QueryOf(query): QueryOf<ReceiptsQuery>,
 ) -> Result<Json<ReceiptsPage>, Problem> {
     let limit = page(query.limit)?;
+    if query.cursor.as_deref().is_some_and(|cursor| !receipt::is_receipt_no(cursor)) {
+        return Err(Problem::bad_request("cursor is not one that this list gave"));
+    }
     let plate = query.plate.as_deref().map(Plate::parse).transpose();
     let plate = plate.map_err(|e| Problem::bad_request(e.to_string()))?;
     let wanted = Search { date: query.date, agent: query.agent, plate, after: query.cursor };
@@ -292,7 +295,7 @@ pub(in crate::http) async fn searched(
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// The signed text.
+    /// The signed text, or the share link that carries it.
     payload: String,
 }
 
@@ -326,13 +329,14 @@ pub async fn verify(
 /// # Errors
 /// When the database fails.
 pub async fn checked(app: &App, payload: &str) -> Result<VerifyBody, Problem> {
+    let payload = receipt::pasted(payload);
     let Ok(facts) = receipt::verify(payload, &app.public_key) else {
         return Ok(VerifyBody { valid: false, status: Status::Unknown, receipt: None });
     };
     let mut connection = app.db.requests.acquire().await?;
     let stored = receipt::find(&mut connection, &facts.receipt_no).await?;
     drop(connection);
-    let status = match stored.filter(|stored| stored.payload == payload.trim()) {
+    let status = match stored.filter(|stored| stored.payload == payload) {
         Some(stored) => app.payments.view(Scope::All, stored.payment_id).await?,
         None => None,
     };

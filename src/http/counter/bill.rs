@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::drawer;
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::page::{line_name, receiver_name};
 use crate::http::problem::Problem;
 use crate::lookup::{Lookup, Quote, QuotedVehicle};
@@ -216,7 +216,7 @@ struct BillPage {
 pub(in crate::http) async fn bill(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let lookup = own_lookup(&app, at.session.operator.outlet.agent_id, id).await?;
     shown(&app, &at, &lookup, (StatusCode::OK, String::new(), None)).await
@@ -278,7 +278,7 @@ struct ConfirmPage {
 pub(in crate::http) async fn confirmation(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Cash>,
 ) -> Result<Response, Sorry> {
     let lookup = own_lookup(&app, at.session.operator.outlet.agent_id, id).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use crate::drawer::{
     self, BadCount, Book, Close, Code, Count, DENOMINATIONS, Drawer, DrawerError, Line, Movement, Way,
 };
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::{AskedOf, PageOf};
 use crate::http::problem::Problem;
 
 /// Drawers in one list.
@@ -59,7 +59,7 @@ pub(in crate::http) struct Came {
 pub(in crate::http) async fn own_drawer(
     State(app): State<App>,
     at: AtCounter,
-    Query(came): Query<Came>,
+    AskedOf(came): AskedOf<Came>,
 ) -> Result<Response, Sorry> {
     if let Some((drawer, book)) = app.drawers.open_book(&at.session.operator).await? {
         return shown(&app, &at, (drawer, Some(book)), Told::default()).await;
@@ -211,7 +211,7 @@ async fn visible(app: &App, at: &AtCounter, id: Uuid) -> Result<(Drawer, Option<
 pub(in crate::http) async fn one_drawer(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let found = visible(&app, &at, id).await?;
     shown(&app, &at, found, Told::default()).await
@@ -272,7 +272,7 @@ async fn again(app: &App, at: &AtCounter, told: Told) -> Result<Response, Sorry>
 pub(in crate::http) async fn close_drawer(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(typed): Sent<BTreeMap<String, String>>,
 ) -> Result<Response, Sorry> {
     let found = visible(&app, &at, id).await?;

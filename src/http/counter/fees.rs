@@ -1,7 +1,7 @@
 //! `/biaya`: what the outlet has earned, day by day and in the month.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::Datelike;
@@ -11,6 +11,7 @@ use super::guard::AtCounter;
 use super::{Frame, Sorry, page};
 use crate::domain::{BusinessDate, Rupiah};
 use crate::http::App;
+use crate::http::body::AskedOf;
 use crate::http::problem::Problem;
 use crate::payment;
 
@@ -47,7 +48,7 @@ pub(in crate::http) struct Month {
 pub(in crate::http) async fn fees(
     State(app): State<App>,
     at: AtCounter,
-    Query(asked): Query<Month>,
+    AskedOf(asked): AskedOf<Month>,
 ) -> Result<Response, Sorry> {
     let this = first_of(app.clock.today());
     let first = match &asked.bulan {

@@ -1,7 +1,7 @@
 //! `/saldo`: the float (saldo titipan), its movements, the caps, and the top-ups that were asked for.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::{Frame, Sorry, page};
 use crate::agents::{self, RequestState, TopupRequest, WhichRequests};
 use crate::domain::{RequestId, Rupiah, wib_long};
 use crate::http::App;
+use crate::http::body::AskedOf;
 use crate::ledger::{self, Caps, Entry};
 use crate::payment;
 
@@ -123,7 +124,7 @@ pub(in crate::http) struct Before {
 pub(in crate::http) async fn float(
     State(app): State<App>,
     at: AtCounter,
-    Query(before): Query<Before>,
+    AskedOf(before): AskedOf<Before>,
 ) -> Result<Response, Sorry> {
     let agent = at.session.operator.outlet.agent_id;
     let before: Option<i64> = before.sebelum.and_then(|seq| seq.parse().ok());

@@ -37,10 +37,17 @@ impl<T: DeserializeOwned> FromRequest<App> for Sent<T> {
         if !carries_ours(&headers, token) {
             return Err(stale());
         }
+        if members.iter().any(|(name, value)| name.contains('\0') || value.as_str().is_some_and(has_nul)) {
+            return Err(Problem::bad_request("text must not hold a NUL character").into());
+        }
         serde_json::from_value(Value::Object(members))
             .map(Self)
             .map_err(|_| Problem::bad_request("a field of the form is missing").into())
     }
+}
+
+fn has_nul(text: &str) -> bool {
+    text.contains('\0')
 }
 
 /// True when a page of ours gave that token. One for who is not signed in carries the device's.

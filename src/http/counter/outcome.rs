@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::sign_in::Nothing;
 use super::{Frame, Sorry, page, see};
 use crate::domain::{PaymentId, Rupiah, wib_long};
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::{AskedOf, PageOf};
 use crate::http::problem::{Problem, Retry};
 use crate::payment::{self, PayError, PaymentView, Scope, Standing, StateName};
 
@@ -111,8 +111,8 @@ fn etag(standing: &Standing) -> String {
 pub(in crate::http) async fn outcome(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
-    Query(came): Query<Came>,
+    PageOf(id): PageOf<Uuid>,
+    AskedOf(came): AskedOf<Came>,
 ) -> Result<Response, Sorry> {
     shown(&app, &at, (id, came.uang), false).await
 }
@@ -172,7 +172,7 @@ async fn shown(
 pub(in crate::http) async fn standing(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
@@ -203,7 +203,7 @@ pub(in crate::http) async fn standing(
 pub(in crate::http) async fn cancel(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
     let (payments, outlet) = (app.payments.clone(), at.session.operator.outlet.clone());
@@ -227,7 +227,7 @@ pub(in crate::http) struct GivenBack {
 pub(in crate::http) async fn give_back(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<GivenBack>,
 ) -> Result<Response, Sorry> {
     let name = form.kepada.trim().to_owned();

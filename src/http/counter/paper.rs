@@ -10,7 +10,7 @@ use super::form::Sent;
 use super::guard::AtCounter;
 use crate::http::App;
 use crate::http::api::receipts::printed;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::paper::{Form, Wanted};
 use crate::paper::Width;
 use crate::payment::Scope;
@@ -60,7 +60,7 @@ pub(in crate::http) struct Asked {
 pub(in crate::http) async fn paper(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(receipt_no): PathOf<String>,
+    PageOf(receipt_no): PageOf<String>,
     Sent(asked): Sent<Asked>,
 ) -> Result<Response, Sorry> {
     let scope = Scope::Agent(at.session.operator.outlet.agent_id);

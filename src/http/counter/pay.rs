@@ -20,7 +20,7 @@ use super::{Frame, Sorry, page, see};
 use crate::domain::{LookupId, PersonId, Rupiah, wib_long};
 use crate::drawer;
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::problem::Problem;
 use crate::lookup::Lookup;
 use crate::payment::{
@@ -56,7 +56,7 @@ impl TryFrom<String> for i64Text {
 pub(in crate::http) async fn pay(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Confirmed>,
 ) -> Result<Response, Sorry> {
     let operator = at.session.operator.clone();
@@ -156,7 +156,7 @@ impl First {
 pub(in crate::http) async fn fate(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response, Sorry> {
     let outlet = &at.session.operator.outlet;
@@ -221,7 +221,7 @@ async fn refused(
 pub(in crate::http) async fn withdraw(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
     let operator = at.session.operator.clone();

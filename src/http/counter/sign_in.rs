@@ -1,7 +1,7 @@
 //! `/masuk`, `/keluar`: signing in and out.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use super::guard::{Halfway, Knock};
 use super::{Sorry, cookie, page, see};
 use crate::agents::{PASSWORD_MAX, PIN_DIGITS, SignInError, SignedIn, form_token, new_secret};
 use crate::http::App;
+use crate::http::body::AskedOf;
 use crate::http::problem::Problem;
 
 #[derive(Template)]
@@ -39,7 +40,7 @@ pub(in crate::http) struct Asked {
 pub(in crate::http) async fn form(
     State(app): State<App>,
     knock: Knock,
-    Query(asked): Query<Asked>,
+    AskedOf(asked): AskedOf<Asked>,
 ) -> Result<Response, Sorry> {
     if let Some(token) = &knock.session
         && knock.device.is_some()

@@ -16,7 +16,7 @@ use super::{Frame, Sorry, page, see};
 use crate::agents::{self, Deposit, Media, PROOF_MAX, Proof, RequestError, UnfitProof};
 use crate::domain::{BusinessDate, RequestId};
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::parts::{self, Parts};
 use crate::http::problem::Problem;
 
@@ -190,7 +190,7 @@ fn refusal_words(error: RequestError) -> Result<Refused, Sorry> {
 pub(in crate::http) async fn topup_proof(
     State(app): State<App>,
     at: AtCounter,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let agent = at.session.operator.outlet.agent_id;
     let mut connection = app.db.requests.acquire().await?;

@@ -15,7 +15,7 @@ use crate::domain::CaseId;
 use crate::http::App;
 use crate::http::api::note_reading;
 use crate::http::auth::Caller;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 
 #[derive(Template)]
 #[template(path = "office/cases.html")]
@@ -125,7 +125,7 @@ struct CasePage {
 pub(in crate::http) async fn case(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     shown(&app, &at, id, (StatusCode::OK, None)).await
 }

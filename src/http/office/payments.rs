@@ -18,7 +18,7 @@ use crate::http::App;
 use crate::http::api::note_reading;
 use crate::http::api::receipts::{Search, searched};
 use crate::http::auth::Caller;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::counter::{Sent, state_word};
 use crate::payment::{PaymentView, Scope, StateName};
 use crate::receipt::{self, Kind, StoredReceipt};
@@ -144,7 +144,7 @@ struct PaymentPage {
 pub(in crate::http) async fn payment(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     shown(&app, &at, id, (StatusCode::OK, None)).await
 }

@@ -15,7 +15,7 @@ use crate::audit::{self, Event};
 use crate::db;
 use crate::domain::{PersonId, Timestamp};
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::counter::Sent;
 use crate::http::problem::Problem;
 
@@ -155,7 +155,7 @@ pub(in crate::http) struct Act {
 pub(in crate::http) async fn act(
     State(app): State<App>,
     AsAdmin(at): AsAdmin,
-    PathOf(id): PathOf<PersonId>,
+    PageOf(id): PageOf<PersonId>,
     Sent(form): Sent<Act>,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;

@@ -13,7 +13,7 @@ use super::{Frame, Seat, Sorry, code_refusal, page, see, told};
 use crate::agents::{self, CODE_DIGITS, Deposit, ProposalError, ProposalLine, REFUSAL_MAX, Role};
 use crate::domain::ProposalId;
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::counter::Sent;
 use crate::http::problem::Problem;
 
@@ -136,7 +136,7 @@ pub(in crate::http) async fn proposals(
 pub(in crate::http) async fn proposal(
     State(app): State<App>,
     AtOffice(at): AtOffice,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     shown(&app, &at, id, (StatusCode::OK, None)).await
 }
@@ -175,7 +175,7 @@ pub(in crate::http) struct Approval {
 pub(in crate::http) async fn approve(
     State(app): State<App>,
     AsDecider(at): AsDecider,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Approval>,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
@@ -209,7 +209,7 @@ pub(in crate::http) struct Refusal {
 pub(in crate::http) async fn refuse(
     State(app): State<App>,
     AsDecider(at): AsDecider,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Refusal>,
 ) -> Result<Response, Sorry> {
     let mut transaction = app.db.requests.begin().await?;

@@ -14,7 +14,7 @@ use super::{Sorry, cases, payments, see};
 use crate::agents::{ProposalError, REFUSAL_MAX};
 use crate::domain::{PaymentId, ProposalId};
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::counter::Sent;
 use crate::payment::Decision;
 
@@ -49,7 +49,7 @@ fn reason(text: &str) -> Result<&str, ProposalError> {
 pub(in crate::http) async fn propose_about_payment(
     State(app): State<App>,
     AsOfficer(at): AsOfficer,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Proposed>,
 ) -> Result<Response, Sorry> {
     let by = person(&at);
@@ -76,7 +76,7 @@ pub(in crate::http) async fn propose_about_payment(
 pub(in crate::http) async fn propose_to_close(
     State(app): State<App>,
     AsOfficer(at): AsOfficer,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Closing>,
 ) -> Result<Response, Sorry> {
     let by = person(&at);

@@ -1,7 +1,7 @@
 //! `/kantor/rekonsiliasi`: what a night published.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::{Frame, Seat, Sorry, date_of, page, see};
 use crate::domain::{BusinessDate, Plate, Rupiah};
 use crate::http::App;
 use crate::http::api::reconciliations::{csv, pdf, run_of, xlsx};
-use crate::http::body::PathOf;
+use crate::http::body::{AskedOf, PageOf};
 use crate::reconciliation::class::Class;
 use crate::reconciliation::reading::{self, Line, Wanted};
 use crate::reconciliation::report::Report;
@@ -42,7 +42,7 @@ pub(in crate::http) struct Day {
 pub(in crate::http) async fn reconciliations(
     State(app): State<App>,
     AsReader(at): AsReader,
-    Query(day): Query<Day>,
+    AskedOf(day): AskedOf<Day>,
 ) -> Result<Response, Sorry> {
     if let Some(date) = date_of(day.tanggal.as_deref())? {
         return Ok(see(&format!("/kantor/rekonsiliasi/{date}")));
@@ -98,8 +98,8 @@ pub(in crate::http) struct Which {
 pub(in crate::http) async fn reconciliation(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
-    Query(which): Query<Which>,
+    PageOf(date): PageOf<BusinessDate>,
+    AskedOf(which): AskedOf<Which>,
 ) -> Result<Response, Sorry> {
     let class =
         which.kelas.as_deref().map(|name| Class::named(name).ok_or_else(Sorry::absent)).transpose()?;
@@ -173,7 +173,7 @@ fn shown(line: Line) -> Shown {
 pub(in crate::http) async fn export(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
+    PageOf(date): PageOf<BusinessDate>,
 ) -> Result<Response, Sorry> {
     let run = exported(&app, &at, date).await?;
     Ok(csv(app, &run))
@@ -186,7 +186,7 @@ pub(in crate::http) async fn export(
 pub(in crate::http) async fn export_workbook(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
+    PageOf(date): PageOf<BusinessDate>,
 ) -> Result<Response, Sorry> {
     let run = exported(&app, &at, date).await?;
     Ok(xlsx(&app, &run).await?)
@@ -199,7 +199,7 @@ pub(in crate::http) async fn export_workbook(
 pub(in crate::http) async fn export_minutes(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(date): PathOf<BusinessDate>,
+    PageOf(date): PageOf<BusinessDate>,
 ) -> Result<Response, Sorry> {
     let run = exported(&app, &at, date).await?;
     Ok(pdf(&app, run).await?)

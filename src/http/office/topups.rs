@@ -14,7 +14,7 @@ use super::{Frame, Seat, Sorry, moment, page, see};
 use crate::agents::{self, ProposalError, RequestState, Role, TopupRequest, WhichRequests};
 use crate::domain::RequestId;
 use crate::http::App;
-use crate::http::body::PathOf;
+use crate::http::body::PageOf;
 use crate::http::counter::{Sent, proof_file};
 
 /// Requests in one list.
@@ -59,7 +59,7 @@ pub(in crate::http) async fn topups(
 pub(in crate::http) async fn topup(
     State(app): State<App>,
     AtOffice(at): AtOffice,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     shown(&app, &at, id, (StatusCode::OK, None)).await
 }
@@ -86,7 +86,7 @@ async fn shown(
 pub(in crate::http) async fn topup_proof(
     State(app): State<App>,
     AtOffice(_): AtOffice,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
     let (media, bytes) =
@@ -105,7 +105,7 @@ pub(in crate::http) struct Nothing {}
 pub(in crate::http) async fn propose_topup(
     State(app): State<App>,
     AsDecider(at): AsDecider,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response, Sorry> {
     let mut transaction = app.db.requests.begin().await?;
@@ -135,7 +135,7 @@ pub(in crate::http) struct Declining {
 pub(in crate::http) async fn decline_topup(
     State(app): State<App>,
     AsDecider(at): AsDecider,
-    PathOf(id): PathOf<Uuid>,
+    PageOf(id): PageOf<Uuid>,
     Sent(form): Sent<Declining>,
 ) -> Result<Response, Sorry> {
     let mut transaction = app.db.requests.begin().await?;

@@ -1,7 +1,7 @@
 //! `/kantor/jejak`: what happened to one object, as the audit log has it.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::audit;
 use crate::http::App;
 use crate::http::api::note_reading;
 use crate::http::auth::Caller;
-use crate::http::body::PathOf;
+use crate::http::body::{AskedOf, PageOf};
 
 #[derive(Template)]
 #[template(path = "office/trail.html")]
@@ -53,7 +53,10 @@ pub(in crate::http) struct Subject {
 }
 
 /// `GET /kantor/jejak`
-pub(in crate::http) async fn trail_form(AsReader(at): AsReader, Query(asked): Query<Subject>) -> Response {
+pub(in crate::http) async fn trail_form(
+    AsReader(at): AsReader,
+    AskedOf(asked): AskedOf<Subject>,
+) -> Response {
     let subject = asked.nomor.map(|nomor| nomor.trim().to_owned()).filter(|nomor| !nomor.is_empty());
     let refused = match subject.as_deref().map(Uuid::parse_str) {
         Some(Ok(id)) => return see(&format!("/kantor/jejak/{id}")),
@@ -71,7 +74,7 @@ pub(in crate::http) async fn trail_form(AsReader(at): AsReader, Query(asked): Qu
 pub(in crate::http) async fn trail(
     State(app): State<App>,
     AsReader(at): AsReader,
-    PathOf(subject): PathOf<Uuid>,
+    PageOf(subject): PageOf<Uuid>,
 ) -> Result<Response, Sorry> {
     let mut connection = app.db.requests.acquire().await?;
     let events = audit::about(&mut connection, subject).await?;

@@ -76,6 +76,9 @@ async fn people_of_an_outlet_are_added_reset_disabled_and_signed_out_by_command(
     let (status, added, error) =
         shell.user(&format!("add siti --role kasir --agent {code} --name Siti"), "sementara 7731\n").await;
     assert_eq!((status, &added["agent_code"]), (0, &Value::from(code.clone())), "{error}");
+    let (status, _, error) =
+        shell.user(&format!("add siti --role kasir --agent {code}"), "sementara 7731").await;
+    assert!(status == 1 && error.contains("NAME_TAKEN") && !error.contains("person_username_key"), "{error}");
     let siti = world.cashier(0, "orang.lain").await.elsewhere();
     assert_eq!(siti.tries("siti", "sementara 7731").await.location(), "/");
     assert_eq!(leads_to(&siti).await, "/sandi", "somebody else chose the password");

@@ -4,6 +4,7 @@
 //! id in the question, the answer about one that does not exist; a form without its token is believed by nobody; and every
 //! answer carries the headers that browsers obey. A route without a row here fails `every_route_has_its_row`.
 
+mod odd;
 mod stage;
 mod table;
 

@@ -36,6 +36,23 @@ impl Things {
         }
     }
 
+    /// Everything by one name.
+    pub(super) fn named(word: &str) -> Self {
+        let word = || word.to_owned();
+        Self {
+            lookup_id: word(),
+            payment_id: word(),
+            receipt_no: word(),
+            proposal_id: word(),
+            case_id: word(),
+            subject: word(),
+            person_id: word(),
+            date: word(),
+            drawer_id: word(),
+            request_id: word(),
+        }
+    }
+
     pub(super) fn path(&self, pattern: &str) -> String {
         let pairs = [
             ("{lookup_id}", &self.lookup_id),

@@ -1,5 +1,7 @@
 //! Receipts: numbered without gaps, checkable by anyone who holds one, silent to everyone else.
 
+mod copied;
+
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
@@ -104,7 +106,11 @@ async fn a_bukti_lunas_says_paid_and_carries_everything_that_was_paid() {
     assert_eq!(json!(numbers), json!([paid.body["ntpd"], paid.body["certificate_no"]]));
     assert_eq!(facts.amount.get(), quote.total);
     assert_eq!(worth(&world, &payload).await, (true, "PAID".to_owned()));
-    assert_eq!(worth(&world, &format!(" {payload}\n")).await, (true, "PAID".to_owned()), "as people paste");
+    let link = receipt_of(world.agent(), &paid).await.body["link"].as_str().unwrap().to_owned();
+    for copied in [format!(" {payload}\n"), link.clone(), format!("\"{payload}\"\n"), format!("“{link}”")]
+    {
+        assert_eq!(worth(&world, &copied).await, (true, "PAID".to_owned()), "as people paste: {copied}");
+    }
 }
 
 #[tokio::test]
@@ -215,6 +221,15 @@ async fn the_public_page_knows_a_payload_but_no_numbers_and_runs_nothing() {
     let walked = world.agent().get(&format!("/verify/{number}")).await;
     let absent = world.agent().get("/verify/PSN-9999-L26-000001").await;
     assert_eq!((walked.status, &walked.text), (absent.status, &absent.text), "numbers cannot be walked");
+    for copied in
+        [format!("“{}”", receipt.body["link"].as_str().unwrap()), payload_of(&receipt).replace('.', ".\r\n ")]
+    {
+        let page = posted(&world, &copied).await;
+        assert!(
+            page.contains("LUNAS") && page.contains(number) && !page.contains("TIDAK SAH\""),
+            "{copied}: {page}"
+        );
+    }
     let page = posted(&world, "<script>alert(1)</script>\"'").await;
     assert!(!page.contains("<script>") && page.contains("alert(1)"), "{page}");
 }
